@@ -1,0 +1,41 @@
+"""The one error family of this floor: a fetch that failed. A failed check is data (see verify)."""
+
+
+class OciError(Exception):
+    """Base of everything that this floor raises. `str(error)` is a sentence for a person."""
+
+
+class ReferenceError(OciError):  # noqa: A001  (the field's word; it shadows nothing anybody catches)
+    """The text is not an image reference."""
+
+
+class NotFound(OciError):
+    """The source answered, and what was asked for is not there."""
+
+
+class NotInLayout(NotFound):
+    """The layout names this digest but does not hold its bytes."""
+
+
+class Unreachable(OciError):
+    """No answer: DNS, connection, time-out, or 5xx after all retries."""
+
+
+class Unauthorized(OciError):
+    """The registry wants other credentials than the ones we have."""
+
+
+class Refused(OciError):
+    """We refuse to ask: plain http, a private address, a redirect to another place than allowed."""
+
+
+class TooLarge(OciError):
+    """The source offered more bytes than we accept."""
+
+
+class DigestMismatch(OciError):
+    """The bytes do not hash to the digest they were asked by."""
+
+
+class Malformed(OciError):
+    """The answer is not what its media type promises."""

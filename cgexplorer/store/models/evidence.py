@@ -1,0 +1,132 @@
+"""Payloads, signed evidence and the runs that judged it."""
+
+from django.db import models
+
+from cgexplorer.oci.evidence import Kind
+
+
+class Payload(models.Model):
+    """Content-addressed bytes, zstd-compressed. The signed bytes themselves: nothing is ever re-encoded."""
+
+    sha256 = models.BinaryField(primary_key=True, max_length=32)
+    size = models.BigIntegerField()  # bytes, decoded
+    data = models.BinaryField()  # zstd level 3; STORAGE EXTERNAL by migration
+
+    def __str__(self) -> str:
+        return bytes(self.sha256).hex()
+
+
+class Evidence(models.Model):
+    """One stored signature or attestation of a manifest, with its newest verdict."""
+
+    image = models.ForeignKey("store.Image", models.CASCADE)
+    manifest = models.ForeignKey("store.Manifest", models.CASCADE, related_name="evidence")
+    form = models.CharField(max_length=8)  # oci.evidence.Form
+    kind = models.CharField(max_length=12)  # oci.evidence.Kind
+    carrier = models.CharField(max_length=71, blank=True)  # digest of the manifest that carries it
+    media_type = models.CharField(max_length=127)
+    annotations = models.JSONField(default=dict)  # of the layer descriptor, as the source holds them
+    content = models.ForeignKey(Payload, models.PROTECT, related_name="+")  # the layer
+    # sha256 over layer and annotations. Bundles are malleable, so this is the identity of storage, not of the claim:
+    # an SBOM is one per (manifest, payload), whatever the number of envelopes around it.
+    fingerprint = models.BinaryField(max_length=32)
+    first_seen_at = models.DateTimeField()
+    observed_at = models.DateTimeField()
+    # newest verdict
+    state = models.CharField(max_length=24)
+    reason = models.CharField(max_length=500, blank=True)
+    predicate_type = models.CharField(max_length=255, blank=True)
+    identity = models.TextField(blank=True)
+    issuer = models.TextField(blank=True)
+    signed_at = models.DateTimeField(null=True)
+    log_index = models.BigIntegerField(null=True)
+    payload = models.ForeignKey(Payload, models.PROTECT, null=True, related_name="+")  # signed bytes, once authenticated
+    verdict = models.ForeignKey("store.VerdictRow", models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["manifest", "fingerprint"], name="evidence_once")]
+        indexes = [
+            models.Index(fields=["predicate_type", "manifest"], name="evidence_predicate"),
+            models.Index(fields=["identity"], name="evidence_identity"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.manifest_id}: {self.state}"
+
+
+class _OfKind(models.Manager["Evidence"]):
+    def __init__(self, kind: Kind) -> None:
+        super().__init__()
+        self.kind = kind
+
+    def get_queryset(self) -> models.QuerySet["Evidence"]:
+        return super().get_queryset().filter(kind=self.kind)
+
+
+class Signature(Evidence):
+    objects = _OfKind(Kind.SIGNATURE)
+
+    class Meta:
+        proxy = True
+
+    def __str__(self) -> str:
+        return super().__str__()
+
+
+class Attestation(Evidence):
+    objects = _OfKind(Kind.ATTESTATION)
+
+    class Meta:
+        proxy = True
+
+    def __str__(self) -> str:
+        return super().__str__()
+
+
+class VerificationRun(models.Model):
+    """One verification of one manifest. Append-only, enforced by a trigger."""
+
+    image = models.ForeignKey("store.Image", models.CASCADE)
+    manifest = models.ForeignKey("store.Manifest", models.CASCADE, related_name="runs")
+    trigger = models.CharField(max_length=16)  # ingest, re-verify, command, schedule
+    source = models.CharField(max_length=16)  # registry, layout, stored
+    reference = models.CharField(max_length=800)  # as asked
+    started_at = models.DateTimeField()
+    finished_at = models.DateTimeField()
+    state = models.CharField(max_length=24)
+    reason = models.CharField(max_length=500, blank=True)
+    problems = models.JSONField(default=list)  # [{"place", "reason"}]: what could not be read
+    tools = models.JSONField(default=dict)  # {"cgexplorer": …, "sigstore": …, "cryptography": …}
+    trust_root = models.ForeignKey("store.TrustRoot", models.PROTECT, null=True)
+
+    class Meta:
+        indexes = [models.Index(fields=["manifest", "-id"], name="run_newest")]
+
+    def __str__(self) -> str:
+        return f"run {self.pk}: {self.state}"
+
+
+class VerdictRow(models.Model):
+    """What one run said of one piece of evidence, with every check. Append-only, enforced by a trigger."""
+
+    run = models.ForeignKey(VerificationRun, models.CASCADE, related_name="verdicts")
+    evidence = models.ForeignKey(Evidence, models.CASCADE, related_name="verdicts")
+    state = models.CharField(max_length=24)
+    reason = models.CharField(max_length=500, blank=True)
+    checks = models.JSONField()  # [{"name", "outcome", "expected", "found"}] in order
+    identity = models.TextField(blank=True)
+    issuer = models.TextField(blank=True)
+    signed_at = models.DateTimeField(null=True)
+    time_source = models.CharField(max_length=24, blank=True)
+    log_entries = models.JSONField(default=list)
+    certificate = models.JSONField(null=True)  # verdict.Certificate
+    payload_sha256 = models.CharField(max_length=64, blank=True)
+    predicate_type = models.CharField(max_length=255, blank=True)
+    policy = models.ForeignKey("store.PolicyRow", models.PROTECT, null=True)
+    trusted_root_sha256 = models.CharField(max_length=64, blank=True)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["run", "evidence"], name="verdict_once")]
+
+    def __str__(self) -> str:
+        return f"{self.state} in run {self.run_id}"

@@ -1,0 +1,68 @@
+"""Interned identities: a package is stored once, however many images hold it."""
+
+from django.contrib.postgres.indexes import GinIndex
+from django.db import models
+
+
+class License(models.Model):
+    expression = models.TextField()  # normalised SPDX expression
+    sha256 = models.BinaryField(max_length=32, unique=True)  # expressions can be longer than an index entry
+
+    def __str__(self) -> str:
+        return self.expression
+
+
+class Component(models.Model):
+    """A package name in an ecosystem: everything of a purl before the version."""
+
+    id = models.AutoField(primary_key=True)
+    ecosystem = models.CharField(max_length=32)  # purl type, "" when the document gives no purl
+    namespace = models.TextField(blank=True)
+    name = models.TextField()
+    identity = models.UUIDField(unique=True)  # blake2b-128 of (ecosystem, namespace, name): names may exceed index limits
+
+    class Meta:
+        indexes = [GinIndex(fields=["name"], name="component_name_trgm", opclasses=["gin_trgm_ops"])]
+
+    def __str__(self) -> str:
+        return f"{self.ecosystem}/{self.namespace}/{self.name}"
+
+
+class Package(models.Model):
+    id = models.AutoField(primary_key=True)
+    identity = models.UUIDField(unique=True)  # blake2b-128 of the canonical fields
+    component = models.ForeignKey(Component, models.CASCADE, related_name="packages")
+    version = models.TextField()
+    version_key = models.BinaryField(null=True)  # byte-comparable; null when no comparator understands the version
+    arch = models.CharField(max_length=32, blank=True)
+    role = models.CharField(max_length=20)  # spdx.Role
+    purl = models.TextField(blank=True)
+    license = models.ForeignKey(License, models.PROTECT, null=True)
+    supplier = models.TextField(blank=True)
+    checksum = models.BinaryField(null=True)  # sha256, else sha1, of the package
+    built_from = models.TextField(blank=True)  # source package: libssl3 is built from openssl
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["component", "version_key"], name="package_range"),
+            models.Index(fields=["license", "component"], name="package_license"),
+            models.Index(models.F("purl"), name="package_purl"),
+        ]
+
+    def __str__(self) -> str:
+        return self.purl or f"{self.component_id}@{self.version}"
+
+
+class ComponentImage(models.Model):
+    """Insert-only rollup: this image has, or had, a package of this component."""
+
+    pk = models.CompositePrimaryKey("component_id", "image_id")
+    component = models.ForeignKey(Component, models.CASCADE)
+    image = models.ForeignKey("store.Image", models.CASCADE)
+
+
+class PackageImage(models.Model):
+    pk = models.CompositePrimaryKey("package_id", "image_id")
+    package = models.ForeignKey(Package, models.CASCADE)
+    image = models.ForeignKey("store.Image", models.CASCADE)
+    first_sbom = models.ForeignKey("store.Sbom", models.CASCADE, related_name="+")

@@ -1,0 +1,42 @@
+"""Who may sign, and which roots are trusted."""
+
+from django.db import models
+
+
+class TrustRoot(models.Model):
+    sha256 = models.CharField(max_length=64, unique=True)  # of the trusted_root.json bytes
+    name = models.CharField(max_length=64)  # "Sigstore public good", "cgexplorer sample images"
+    is_sample = models.BooleanField(default=False)  # our throw-away Sigstore: labelled wherever its verdicts show
+    payload = models.ForeignKey("store.Payload", models.PROTECT, related_name="+")
+    imported_at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class PolicyRow(models.Model):
+    """A version of a policy. Changing a policy appends a version, so that old verdicts stay explained."""
+
+    name = models.CharField(max_length=100)
+    version = models.IntegerField(default=1)
+    current = models.BooleanField(default=True)
+    pattern = models.CharField(max_length=511)  # 'cgr.dev/chainguard/*', matched against Image.name; most specific wins
+    issuer = models.TextField(blank=True)
+    issuer_regexp = models.TextField(blank=True)
+    identity = models.TextField(blank=True)
+    identity_regexp = models.TextField(blank=True)
+    key_pem = models.TextField(blank=True)
+    require_log = models.BooleanField(default=True)
+    require_sct = models.BooleanField(default=True)
+    max_age_s = models.IntegerField(default=0)
+    trust_root = models.ForeignKey(TrustRoot, models.PROTECT, null=True)  # null = the shipped public-good root
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        constraints = [
+            models.UniqueConstraint(fields=["name", "version"], name="policy_version_once"),
+            models.UniqueConstraint(fields=["name"], condition=models.Q(current=True), name="policy_current_once"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.name} v{self.version}"

@@ -1,0 +1,32 @@
+"""Who is allowed to sign what."""
+
+from __future__ import annotations
+
+import msgspec
+
+
+class Policy(msgspec.Struct, frozen=True):
+    """One allowed signer: a key, or issuer and identity. Patterns are RE2.
+
+    A stored policy (`whole_match`) matches the whole value; cosign's flags search anywhere.
+    An exact value and a pattern given together must both hold.
+    """
+
+    name: str = ""
+    version: int = 1
+    issuer: str = ""
+    issuer_regexp: str = ""
+    identity: str = ""
+    identity_regexp: str = ""
+    key_pem: str = ""
+    workflow_trigger: str = ""
+    workflow_sha: str = ""
+    workflow_name: str = ""
+    workflow_repository: str = ""
+    workflow_ref: str = ""
+    annotations: tuple[tuple[str, str], ...] = ()
+    require_log: bool = True
+    require_sct: bool = True
+    use_signed_timestamps: bool = True
+    max_age_s: int = 0  # seconds since signing after which `verified` becomes `verified-stale`; 0 = never
+    whole_match: bool = True
