@@ -1,0 +1,27 @@
+"""The tests' own world: the embedded PostgreSQL, and the real data beside the checkout."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+from cgexplorer import embedded_pg
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+def pytest_configure() -> None:
+    if "DATABASE_URL" not in os.environ:
+        from django.conf import settings
+
+        embedded_pg.ensure_running(settings.CGEXPLORER_HOME / "postgres")
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Real signed images and SBOMs. They are not part of the project: without them these tests say so and skip."""
+    if not SHARED.is_dir():
+        pytest.skip("no real data beside the checkout (../shared/data)")
+    return SHARED
