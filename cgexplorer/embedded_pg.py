@@ -25,6 +25,7 @@ from pathlib import Path
 
 import psycopg
 from psycopg import sql
+from psycopg.conninfo import make_conninfo
 
 PORT = "5432"  # only part of the socket's file name: the server listens on no TCP address
 USER = "postgres"
@@ -52,6 +53,10 @@ def parameters(home: Path) -> dict[str, str]:
     return {"host": str(_socket_directory(_place(home))), "port": PORT, "user": USER}
 
 
+def conninfo(home: Path, database: str) -> str:
+    return make_conninfo("", dbname=database, connect_timeout=2, **parameters(home))
+
+
 def is_running(home: Path) -> bool:
     """Whether the server answers, and answers for this very data directory."""
     return _answer(_place(home)) == "ready"
@@ -75,7 +80,7 @@ def ensure_running(home: Path, *, timeout_s: int = 120) -> dict[str, str]:
 
 def ensure_database(home: Path, name: str) -> None:
     """Create the database of this name unless it is there."""
-    with psycopg.connect(**parameters(home), dbname="postgres", autocommit=True) as connection:
+    with psycopg.connect(conninfo(home, "postgres"), autocommit=True) as connection:
         exists = connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone()
         if exists is None:
             # Another process may be quicker between the question and this.
@@ -103,7 +108,7 @@ def psql(home: Path, database: str) -> list[str]:
 def _answer(home: Path) -> str:
     """`ready`, `starting` (or shutting down) or `absent`."""
     try:
-        with psycopg.connect(**parameters(home), dbname="postgres", connect_timeout=2) as connection:
+        with psycopg.connect(conninfo(home, "postgres")) as connection:
             row = connection.execute("SHOW data_directory").fetchone()
             return "ready" if row is not None and row[0] == str(home / "data") else "absent"
     except psycopg.OperationalError as error:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import secrets
 from pathlib import Path
+from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from django.core.exceptions import ImproperlyConfigured
@@ -31,7 +32,7 @@ def _secret_key() -> str:
     return file.read_text()
 
 
-def _database() -> dict[str, object]:
+def _database() -> dict[str, Any]:
     """`DATABASE_URL=postgresql://user:password@host:5432/name?sslmode=require`, else the embedded server's socket."""
     if url := os.environ.get("DATABASE_URL"):
         parts = urlsplit(url)
@@ -52,7 +53,9 @@ def _database() -> dict[str, object]:
 
 SECRET_KEY = _secret_key()
 DEBUG = False
-ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", "localhost,127.0.0.1,[::1]").split(",")
+HOST = os.environ.get("HOST", "127.0.0.1")
+PORT = int(os.environ.get("PORT", "8000"))
+ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", f"localhost,127.0.0.1,[::1],{HOST}").split(",")
 INSECURE_REGISTRIES = frozenset(filter(None, os.environ.get("CGEXPLORER_INSECURE_REGISTRIES", "").split(",")))
 
 INSTALLED_APPS = [
@@ -101,13 +104,13 @@ TEMPLATES = [
 ]
 
 _database_settings = _database()
-DATABASES = {
+DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
         **_database_settings,
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
-            **(_database_settings["OPTIONS"] if isinstance(_database_settings["OPTIONS"], dict) else {}),
+            **_database_settings["OPTIONS"],
             "pool": {"min_size": 1, "max_size": 8, "timeout": 10},
             # Plans with parallel workers cost more to start than our queries take.
             "options": "-c statement_timeout=60000 -c max_parallel_workers_per_gather=0",

@@ -13,9 +13,11 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def pytest_configure() -> None:
-    if "DATABASE_URL" not in os.environ:
-        from django.conf import settings
+    from django.conf import settings
 
+    # Pages are tested without the collected, hashed copies that a server serves.
+    settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    if "DATABASE_URL" not in os.environ:
         embedded_pg.ensure_running(settings.CGEXPLORER_HOME / "postgres")
 
 

@@ -1,5 +1,7 @@
 """Payloads, signed evidence and the runs that judged it."""
 
+from typing import ClassVar
+
 from django.db import models
 
 from cgexplorer.oci.evidence import Kind
@@ -40,7 +42,9 @@ class Evidence(models.Model):
     issuer = models.TextField(blank=True)
     signed_at = models.DateTimeField(null=True)
     log_index = models.BigIntegerField(null=True)
-    payload = models.ForeignKey(Payload, models.PROTECT, null=True, related_name="+")  # signed bytes, once authenticated
+    payload = models.ForeignKey(
+        Payload, models.PROTECT, null=True, related_name="+"
+    )  # signed bytes, once authenticated
     verdict = models.ForeignKey("store.VerdictRow", models.SET_NULL, null=True, related_name="+")
 
     class Meta:
@@ -54,17 +58,18 @@ class Evidence(models.Model):
         return f"{self.kind} of {self.manifest_id}: {self.state}"
 
 
-class _OfKind(models.Manager["Evidence"]):
-    def __init__(self, kind: Kind) -> None:
-        super().__init__()
-        self.kind = kind
+class _Signatures(models.Manager["Signature"]):
+    def get_queryset(self) -> models.QuerySet["Signature"]:
+        return super().get_queryset().filter(kind=Kind.SIGNATURE)
 
-    def get_queryset(self) -> models.QuerySet["Evidence"]:
-        return super().get_queryset().filter(kind=self.kind)
+
+class _Attestations(models.Manager["Attestation"]):
+    def get_queryset(self) -> models.QuerySet["Attestation"]:
+        return super().get_queryset().filter(kind=Kind.ATTESTATION)
 
 
 class Signature(Evidence):
-    objects = _OfKind(Kind.SIGNATURE)
+    objects: ClassVar[models.Manager["Signature"]] = _Signatures()
 
     class Meta:
         proxy = True
@@ -74,7 +79,7 @@ class Signature(Evidence):
 
 
 class Attestation(Evidence):
-    objects = _OfKind(Kind.ATTESTATION)
+    objects: ClassVar[models.Manager["Attestation"]] = _Attestations()
 
     class Meta:
         proxy = True
