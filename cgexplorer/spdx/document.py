@@ -22,13 +22,64 @@ class Role(StrEnum):
 
 CONTENTS = (Role.INSTALLED, Role.MODULE)
 
+# What an edge means; Graph.type is an index into this tuple, and it is stored: only ever append.
+# A pair of inverse relationships of the specification is one type here, so "DEPENDENCY_OF" is a DEPENDS_ON the
+# other way round. IMPLIED_CONTAINS is ours: the document lists the package and says of nothing that it contains it.
+RELATIONSHIP_TYPES = (
+    "DESCRIBES",
+    "CONTAINS",
+    "IMPLIED_CONTAINS",
+    "DEPENDS_ON",
+    "HAS_PREREQUISITE",
+    "GENERATED_FROM",
+    "DESCRIBED_BY",
+    "VARIANT_OF",
+    "OTHER",
+    "AMENDS",
+    "ANCESTOR_OF",
+    "BUILD_DEPENDENCY_OF",
+    "BUILD_TOOL_OF",
+    "COPY_OF",
+    "DATA_FILE_OF",
+    "DEPENDENCY_MANIFEST_OF",
+    "DESCENDANT_OF",
+    "DEV_DEPENDENCY_OF",
+    "DEV_TOOL_OF",
+    "DISTRIBUTION_ARTIFACT",
+    "DOCUMENTATION_OF",
+    "DYNAMIC_LINK",
+    "EXAMPLE_OF",
+    "EXPANDED_FROM_ARCHIVE",
+    "FILE_ADDED",
+    "FILE_DELETED",
+    "FILE_MODIFIED",
+    "METAFILE_OF",
+    "OPTIONAL_COMPONENT_OF",
+    "OPTIONAL_DEPENDENCY_OF",
+    "PACKAGE_OF",
+    "PATCH_APPLIED",
+    "PATCH_FOR",
+    "PROVIDED_DEPENDENCY_OF",
+    "REQUIREMENT_DESCRIPTION_FOR",
+    "RUNTIME_DEPENDENCY_OF",
+    "SPECIFICATION_FOR",
+    "STATIC_LINK",
+    "TEST",
+    "TEST_CASE_OF",
+    "TEST_DEPENDENCY_OF",
+    "TEST_OF",
+    "TEST_TOOL_OF",
+)
+DESCRIBES, CONTAINS, IMPLIED_CONTAINS, DEPENDS_ON, HAS_PREREQUISITE, GENERATED_FROM, DESCRIBED_BY = range(7)
+THE_DOCUMENT = -1  # the document itself as an end of an edge
 
-class Checksum(msgspec.Struct, frozen=True):
+
+class Checksum(msgspec.Struct, frozen=True, gc=False):
     algorithm: str  # "SHA256"
     value: str  # lower-case hex
 
 
-class Package(msgspec.Struct, frozen=True):
+class Package(msgspec.Struct, frozen=True, gc=False):
     spdx_id: str
     name: str
     version: str
@@ -54,20 +105,20 @@ class Package(msgspec.Struct, frozen=True):
     spdx_ids: tuple[str, ...] = ()  # of collapsed duplicates
 
 
-class File(msgspec.Struct, frozen=True):
+class File(msgspec.Struct, frozen=True, gc=False):
     spdx_id: str
     name: str
     checksums: tuple[Checksum, ...] = ()
     license_concluded: str = ""
 
 
-class ExtractedLicense(msgspec.Struct, frozen=True):
+class ExtractedLicense(msgspec.Struct, frozen=True, gc=False):
     license_id: str
     name: str
     text: str
 
 
-class Finding(msgspec.Struct, frozen=True):
+class Finding(msgspec.Struct, frozen=True, gc=False):
     """One class of faults of a document, grouped."""
 
     what: str

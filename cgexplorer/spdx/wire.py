@@ -1,0 +1,223 @@
+"""SPDX 2.x JSON as it lies in a document: typed decode first, element by element when something has a wrong type.
+
+Unknown keys are passed over here and stay in the kept bytes. Source: SPDX 2.3, annex "JSON format".
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import msgspec
+
+from cgexplorer.spdx.document import NotIndexable
+from cgexplorer.spdx.findings import Findings
+
+_NUL = b"\\u0000"
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
+
+
+class Checksum(msgspec.Struct, rename="camel", gc=False):
+    algorithm: str | None = None
+    checksum_value: str | None = None
+
+
+class ExternalRef(msgspec.Struct, rename="camel", gc=False):
+    reference_category: str | None = None
+    reference_type: str | None = None
+    reference_locator: str | None = None
+
+
+class Package(msgspec.Struct, rename="camel", gc=False):
+    spdx_id: str | None = msgspec.field(default=None, name="SPDXID")
+    name: str | None = None
+    version_info: str | None = None
+    package_file_name: str | None = None
+    supplier: str | None = None
+    originator: str | None = None
+    download_location: str | None = None
+    checksums: list[Checksum] | None = None
+    homepage: str | None = None
+    source_info: str | None = None
+    license_concluded: str | None = None
+    license_declared: str | None = None
+    summary: str | None = None
+    description: str | None = None
+    comment: str | None = None
+    external_refs: list[ExternalRef] | None = None
+    primary_package_purpose: str | None = None
+    has_files: list[str] | None = None
+
+
+class File(msgspec.Struct, rename="camel", gc=False):
+    spdx_id: str | None = msgspec.field(default=None, name="SPDXID")
+    file_name: str | None = None
+    checksums: list[Checksum] | None = None
+    license_concluded: str | None = None
+
+
+class Relationship(msgspec.Struct, rename="camel", gc=False):
+    spdx_element_id: str | None = None
+    relationship_type: str | None = None
+    related_spdx_element: str | None = None
+
+
+class ExtractedLicense(msgspec.Struct, rename="camel", gc=False):
+    license_id: str | None = None
+    name: str | None = None
+    extracted_text: str | None = None
+
+
+class CreationInfo(msgspec.Struct, rename="camel"):
+    created: str | None = None
+    creators: list[str] | None = None
+
+
+class Document(msgspec.Struct, rename="camel"):
+    spdx_version: str | None = None
+    spdx_id: str | None = msgspec.field(default=None, name="SPDXID")
+    name: str | None = None
+    document_namespace: str | None = None
+    creation_info: CreationInfo | None = None
+    document_describes: list[str] | None = None
+    packages: list[Package] | None = None
+    files: list[File] | None = None
+    relationships: list[Relationship] | None = None
+    has_extracted_licensing_infos: list[ExtractedLicense] | None = None
+
+
+class _Sniffed(msgspec.Struct, rename="camel"):
+    """Only what tells one format from another."""
+
+    spdx_version: msgspec.Raw = msgspec.Raw()
+    bom_format: msgspec.Raw = msgspec.Raw()
+    context: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="@context")
+    graph: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="@graph")
+    packages: msgspec.Raw = msgspec.Raw()
+    data: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="Data")
+
+
+_SNIFFER = msgspec.json.Decoder(_Sniffed)
+_DECODER = msgspec.json.Decoder(Document)
+
+
+def decode(raw: bytes, findings: Findings) -> Document:
+    """Decode a document that has passed the gate.
+
+    Elements and fields of a wrong type are left out and noted in `findings`; everything else is kept.
+    Raises NotIndexable when the bytes are not SPDX 2.x.
+    """
+    body = _spdx_2_part(raw)
+    if _NUL not in body and not _SURROGATE.search(body):
+        try:
+            return _DECODER.decode(body)
+        except msgspec.DecodeError:
+            pass
+    return _decode_leniently(json.loads(body), findings)
+
+
+def _spdx_2_part(raw: bytes) -> bytes:
+    try:
+        sniffed = _SNIFFER.decode(raw)
+    except msgspec.DecodeError as error:
+        raise NotIndexable(f"The document is not JSON: {error}.") from None
+    if bytes(sniffed.bom_format):
+        raise NotIndexable("This is a CycloneDX document; CycloneDX is not indexed yet.")
+    if b"spdx.org/rdf/3" in bytes(sniffed.context) or (bytes(sniffed.graph) and not bytes(sniffed.spdx_version)):
+        raise NotIndexable("SPDX 3, not indexed yet.")
+    wrapped = bytes(sniffed.data)
+    if not bytes(sniffed.spdx_version) and wrapped.startswith(b"{"):
+        return wrapped  # cosign's generic predicate: {"Data": …, "Timestamp": …}
+    if not bytes(sniffed.spdx_version) and not bytes(sniffed.packages):
+        raise NotIndexable("The document is JSON, but not SPDX: it states neither spdxVersion nor packages.")
+    return raw
+
+
+def _decode_leniently(tree: Any, findings: Findings) -> Document:
+    if not isinstance(tree, dict):
+        raise NotIndexable("The document is JSON, but not an object.")
+    lists: dict[str, tuple[type[msgspec.Struct], str]] = {
+        "packages": (Package, "package"),
+        "files": (File, "file"),
+        "relationships": (Relationship, "relationship"),
+        "hasExtractedLicensingInfos": (ExtractedLicense, "extracted licence"),
+    }
+    rest = {key: value for key, value in tree.items() if key not in lists}
+    document = _element(Document, rest, "document", findings)
+    for key, (struct, what) in lists.items():
+        elements = [_element(struct, value, what, findings) for value in _items(tree.get(key), key, what, findings)]
+        setattr(document, key_to_field(key), elements)
+    return document
+
+
+def key_to_field(key: str) -> str:
+    return re.sub(r"([A-Z])", lambda match: "_" + match[1].lower(), key)
+
+
+def _items(value: Any, key: str, what: str, findings: Findings) -> Iterator[dict[str, Any]]:
+    if value is None:
+        return
+    if not isinstance(value, list):
+        findings.add(f"{key} is not a list", repr(value))
+        return
+    for item in value:
+        if isinstance(item, dict):
+            yield item
+        else:
+            findings.add(f"{what} that is not an object", repr(item))
+
+
+def _element[S: msgspec.Struct](struct: type[S], value: dict[str, Any], what: str, findings: Findings) -> S:
+    """The element without the fields that cannot be read."""
+    kept: dict[str, Any] = {}
+    for field in msgspec.structs.fields(struct):
+        found = value.get(field.encode_name)
+        if found is None:
+            continue
+        try:
+            kept[field.name] = msgspec.convert(escaped(found), field.type)
+        except msgspec.ValidationError:
+            repaired = _repaired(found, field.type)
+            findings.add(f"{what}: {field.encode_name} has a wrong type", f"{value.get('SPDXID', '')} {found!r}")
+            if repaired is not None:
+                kept[field.name] = repaired
+    return struct(**kept)
+
+
+def _repaired(found: Any, wanted: Any) -> Any:
+    """What can be kept of a field with a wrong type: the good items of a list, a number as text, a single item."""
+    if isinstance(found, bool) or isinstance(found, dict):
+        return None
+    if isinstance(found, int | float):
+        try:
+            return msgspec.convert(str(found), wanted)
+        except msgspec.ValidationError:
+            return None
+    if isinstance(found, str):
+        found = [found]
+    good = []
+    for item in found:
+        try:
+            good += msgspec.convert([escaped(item)], wanted)
+        except (msgspec.ValidationError, TypeError):
+            continue
+    return good or None
+
+
+def escaped(value: Any) -> Any:
+    """NUL and lone surrogates are legal in JSON but cannot be stored as text: shown as JSON would escape them."""
+    if isinstance(value, str):
+        if "\0" in value:
+            value = value.replace("\0", "\\u0000")
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            value = value.encode("utf-8", "backslashreplace").decode()
+        return value
+    if isinstance(value, list):
+        return [escaped(item) for item in value]
+    if isinstance(value, dict):
+        return {escaped(key): escaped(item) for key, item in value.items()}
+    return value
