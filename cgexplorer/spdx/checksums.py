@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import lru_cache
 
-from spdx_tools.spdx.model import ChecksumAlgorithm
+from spdx_tools.spdx.model.checksum import ChecksumAlgorithm
 
 from cgexplorer.spdx import wire
 from cgexplorer.spdx.document import Checksum

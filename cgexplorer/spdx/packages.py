@@ -13,7 +13,7 @@ from cgexplorer.spdx.checksums import checksums
 from cgexplorer.spdx.document import CONTENTS, Package, Role
 from cgexplorer.spdx.findings import Findings
 
-# trivy: "built package from: openssl 1.1.1n-0+deb11u3"
+# trivy writes `built package from: openssl 1.1.1n-0+deb11u3`.
 _BUILT_FROM = re.compile(r"^built package from: (\S+)")
 
 

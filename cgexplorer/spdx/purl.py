@@ -14,8 +14,35 @@ from packageurl import PackageURL
 # What a package manager installs into a system, against what a language's tool puts inside a program.
 INSTALLED_TYPES = frozenset({"apk", "deb", "rpm", "alpm", "bitnami", "brew", "nix", "ebuild", "qpkg"})
 MODULE_TYPES = frozenset(
-    "golang npm pypi maven gem cargo nuget composer hex pub conan conda cran swift cocoapods hackage cpan luarocks "
-    "opam julia bazel clojars elm otp wordpress-plugin vscode-extension mlflow huggingface".split()
+    {
+        "bazel",
+        "cargo",
+        "clojars",
+        "cocoapods",
+        "composer",
+        "conan",
+        "conda",
+        "cpan",
+        "cran",
+        "elm",
+        "gem",
+        "golang",
+        "hackage",
+        "hex",
+        "huggingface",
+        "julia",
+        "luarocks",
+        "maven",
+        "npm",
+        "nuget",
+        "opam",
+        "otp",
+        "pub",
+        "pypi",
+        "swift",
+        "vscode-extension",
+        "wordpress-plugin",
+    }
 )
 _SEMVER_LIKE = re.compile(r"\d+\.\d+")
 _SOURCE_RPM = re.compile(r"^(?P<name>.+)-[^-]+-[^-]+\.(?:src|nosrc)\.rpm$")

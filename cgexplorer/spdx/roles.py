@@ -1,7 +1,7 @@
 """What each "package" of a document really is.
 
-Chainguard's postgres lists 257 packages: 60 things are installed, the rest are layers, directories, melange files and
-upstream archives. The rules are by what generators write, most telling first: purl, purpose, SPDXID, place in the graph.
+Chainguard's postgres lists 257 packages: 60 things are installed, the rest are layers, directories, melange files
+and upstream archives. Rules follow what generators write; most telling first: purl, purpose, SPDXID, graph.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from cgexplorer.spdx.purl import INSTALLED_TYPES, MODULE_TYPES, Purl
 
 _LAYER = re.compile(r"layer|rootfs\.diff", re.IGNORECASE)
 _DIGEST = re.compile(r"^sha256:[0-9a-f]{64}$")
-_BUILD_FILE = re.compile(r"\.ya?ml$", re.IGNORECASE)
 _SOURCE_ARCHITECTURES = frozenset({"source", "src", "nosrc"})
 _CODE_HOSTS = frozenset({"github", "gitlab", "bitbucket", "codeberg"})
 
@@ -82,8 +81,10 @@ def _by_purl(package: wire.Package, purl: Purl, purpose: str, describes: bool, m
     if purpose == "OPERATING_SYSTEM":
         return Role.OPERATING_SYSTEM
     if purl.type in _CODE_HOSTS:
-        is_build_file = describes or purpose == "INSTALL" or _BUILD_FILE.search(purl.subpath)
-        return Role.BUILD_DEFINITION if is_build_file else Role.UPSTREAM
+        if describes or purpose == "INSTALL":
+            return Role.BUILD_DEFINITION
+        # syft gives this purl to a GitHub action that it finds.
+        return Role.UPSTREAM if made_into else Role.MODULE
     if purl.type == "generic":
         # apko's upstream archives; syft's `generic` is a binary that no package manager put there.
         return Role.UPSTREAM if made_into else Role.MODULE

@@ -188,7 +188,7 @@ def _element[S: msgspec.Struct](struct: type[S], value: dict[str, Any], what: st
 
 def _repaired(found: Any, wanted: Any) -> Any:
     """What can be kept of a field with a wrong type: the good items of a list, a number as text, a single item."""
-    if isinstance(found, bool) or isinstance(found, dict):
+    if isinstance(found, bool | dict):
         return None
     if isinstance(found, int | float):
         try:
