@@ -183,10 +183,12 @@ def pypi(version: str) -> bytes | None:
 
 # Maven's ComparableVersion, for the versions that people write: numbers, then one known qualifier with or without
 # a number, or one other word. Its nested lists have no bytes that sort alike, so what is left is not understood.
-_MAVEN = re.compile(r"^(\d+(?:\.\d+)*)(?:[.-]?([a-z]+)(?:[.-]?(\d+))?)?$", re.ASCII)
-_MAVEN_RANK = {"alpha": 1, "a": 1, "beta": 2, "b": 2, "milestone": 3, "m": 3, "rc": 4, "cr": 4, "snapshot": 5, "sp": 7}
+# A qualifier after a dot is an item of the list of numbers and sorts before one after a dash, which is a list of its
+# own; zeros before a dot count, zeros before a dash or the end do not.
+_MAVEN = re.compile(r"^(\d+(?:\.\d+)*)(?:([.-]?)([a-z]+)(?:-?(\d+))?)?$", re.ASCII)
+_MAVEN_RANK = {"alpha": 1, "a": 1, "beta": 2, "b": 2, "milestone": 3, "m": 3, "rc": 4, "cr": 4, "snapshot": 5}
 _MAVEN_RELEASE = frozenset({"final", "ga", "release"})
-_ONLY_BEFORE_DIGIT = frozenset({"a", "b", "m"})
+_MAVEN_ONLY_BEFORE_DIGIT = frozenset({"a", "b", "m"})
 
 
 def maven(version: str) -> bytes | None:
@@ -194,17 +196,24 @@ def maven(version: str) -> bytes | None:
     if match is None:
         return None
     numbers = [int(part) for part in match[1].split(".")]
+    zeros = 0
     while numbers and numbers[-1] == 0:
         numbers.pop()
+        zeros += 1
     key = b"".join(b"\x09" + _number(part) for part in numbers)
-    word, digits = match[2], match[3]
+    dotted, word, digits = match[2] == ".", match[3], match[4]
     if word is None or (word in _MAVEN_RELEASE and digits is None):
         return key + b"\x06"
-    if word in _MAVEN_RANK and not (word in _ONLY_BEFORE_DIGIT and digits is None):
-        return key + bytes([_MAVEN_RANK[word]]) + _number(digits or 0) + b"\x06"
-    if digits is not None or word in _MAVEN_RELEASE or word in _MAVEN_RANK:
+    if word in _MAVEN_RANK:
+        if word in _MAVEN_ONLY_BEFORE_DIGIT and digits is None:
+            return None
+        place = (b"\x02" + bytes([zeros]) if zeros else b"\x00") if dotted else b"\x01"
+        return key + place + bytes([_MAVEN_RANK[word]]) + _number(digits or 0)
+    if dotted or word in _MAVEN_RELEASE:
         return None
-    return key + b"\x08" + word.encode() + b"\x00\x06"
+    if word == "sp":
+        return key + b"\x07" + _number(digits or 0)
+    return key + b"\x08" + word.encode() + b"\x00" if digits is None else None
 
 
 COMPARATORS: dict[str, Callable[[str], bytes | None]] = {
