@@ -5,7 +5,7 @@ class OciError(Exception):
     """Base of everything that this floor raises. `str(error)` is a sentence for a person."""
 
 
-class ReferenceError(OciError):  # noqa: A001  (the field's word; it shadows nothing anybody catches)
+class ReferenceError(OciError):  # the name of the field; nobody catches the builtin
     """The text is not an image reference."""
 
 
