@@ -40,8 +40,8 @@ def text(value: Any) -> str:
     if isinstance(value, int | float):
         return str(value)
     if isinstance(value, str):
-        value = value.replace("\0", "\\u0000")
-        return value if len(value) <= MAX_TEXT_CHARACTERS else value[:MAX_TEXT_CHARACTERS] + "…"
+        shown: str = value.replace("\0", "\\u0000")
+        return shown if len(shown) <= MAX_TEXT_CHARACTERS else shown[:MAX_TEXT_CHARACTERS] + "…"
     return ""
 
 

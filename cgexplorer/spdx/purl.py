@@ -116,6 +116,11 @@ def best(purls: list[Purl]) -> Purl | None:
     return purls[0] if purls else None
 
 
+def full_name(ecosystem: str, namespace: str, name: str) -> str:
+    """The name that people say: `github.com/spf13/cobra` and `@angular/core`, but `openssl`, not `wolfi/openssl`."""
+    return name if not namespace or ecosystem in INSTALLED_TYPES else f"{namespace}/{name}"
+
+
 def _source_name(upstream: str) -> str:
     """`openssl@1.1.1n-0+deb11u3` and `bash-5.1.8-6.el9.src.rpm` name openssl and bash."""
     match = _SOURCE_RPM.match(upstream)
