@@ -1,7 +1,8 @@
 """Interned identities: a package is stored once, however many images hold it."""
 
-from django.contrib.postgres.indexes import GinIndex
+from django.contrib.postgres.indexes import GinIndex, HashIndex
 from django.db import models
+from django.db.models import Q
 
 
 class License(models.Model):
@@ -19,7 +20,9 @@ class Component(models.Model):
     ecosystem = models.CharField(max_length=32)  # purl type, "" when the document gives no purl
     namespace = models.TextField(blank=True)
     name = models.TextField()
-    identity = models.UUIDField(unique=True)  # blake2b-128 of (ecosystem, namespace, name): names may exceed index limits
+    identity = models.UUIDField(
+        unique=True
+    )  # blake2b-128 of (ecosystem, namespace, name): names may exceed index limits
 
     class Meta:
         indexes = [GinIndex(fields=["name"], name="component_name_trgm", opclasses=["gin_trgm_ops"])]
@@ -46,7 +49,9 @@ class Package(models.Model):
         indexes = [
             models.Index(fields=["component", "version_key"], name="package_range"),
             models.Index(fields=["license", "component"], name="package_license"),
-            models.Index(models.F("purl"), name="package_purl"),
+            # Hashed: both are as long as a document wants, and a B-tree refuses entries over 2,704 bytes.
+            HashIndex(fields=["purl"], name="package_purl"),
+            HashIndex(fields=["built_from"], name="package_built_from", condition=~Q(built_from="")),
         ]
 
     def __str__(self) -> str:
