@@ -1,0 +1,151 @@
+"""A source that is a folder: an OCI image layout (OCI image-spec, image-layout.md)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cached_property
+from pathlib import Path
+from typing import Self
+
+import msgspec
+
+from cgexplorer.oci import digest as digests
+from cgexplorer.oci import layout_files, layout_names, manifest, strict_json
+from cgexplorer.oci.errors import DigestMismatch, Malformed, NotFound, NotInLayout, OciError, TooLarge
+from cgexplorer.oci.manifest import MAX_MANIFEST_BYTES, Descriptor, Manifest
+
+MAX_BLOB_BYTES = 32 << 20
+_MAX_MARKER_BYTES = 64 << 10
+
+
+class LayoutEntry(msgspec.Struct, frozen=True):
+    """An image of the layout. `repository` is "" when names carry none, `tag` is "" when it has none."""
+
+    repository: str
+    tag: str
+    digest: str
+
+
+class Layout:
+    """An OCI image layout as a `Source`. Several threads may ask at once. Construction raises an `OciError` when the
+    folder is no layout; a missing or altered blob is told when it is asked for.
+
+    A repository may be asked for as the layout spells it, without its registry, or as "". Entries without a
+    repository in their name, and layouts that know nothing of the repository asked, answer every repository.
+    """
+
+    kind = "layout"
+
+    def __init__(self, directory: Path, *, max_blob_bytes: int = MAX_BLOB_BYTES) -> None:
+        self.directory = directory
+        self.max_blob_bytes = max_blob_bytes
+        _check_marker(directory)
+        try:
+            raw = layout_files.read(directory, ("index.json",), max_bytes=MAX_MANIFEST_BYTES)
+        except NotInLayout as error:
+            raise Malformed(f"{directory} is not an OCI image layout: it has no index.json.") from error
+        self.entries = layout_names.named(manifest.descriptors(raw))
+        self._media_types = {e.descriptor.digest: e.descriptor.media_type for e in self.entries}
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Nothing is held open."""
+
+    def resolve(self, repository: str, tag: str) -> str:
+        found = [e for e in self._of(repository) if e.tag == tag]
+        found = [e for e in found if repository and e.is_of(repository)] or found
+        targets = {e.descriptor.digest: e.repository for e in found}
+        if not targets:
+            raise NotFound(f"The layout has no tag {tag!r}" + (f" of {repository}." if repository else "."))
+        if len(targets) > 1:
+            names = ", ".join(sorted(set(targets.values()))[:5])
+            raise Malformed(f"The layout has the tag {tag!r} {len(targets)} times ({names or 'same name'}): name one.")
+        return next(iter(targets))
+
+    def manifest(self, repository: str, digest: str) -> Manifest:
+        raw = layout_files.read_blob(self.directory, digest, max_bytes=MAX_MANIFEST_BYTES)
+        return manifest.parse(raw, self._media_types.get(digest, ""), digest)
+
+    def blob(self, repository: str, digest: str, size: int) -> bytes:
+        if size > self.max_blob_bytes:
+            raise TooLarge(f"{digests.short(digest)} has {size} bytes; at most {self.max_blob_bytes} are read.")
+        content = layout_files.read_blob(self.directory, digest, max_bytes=self.max_blob_bytes)
+        if len(content) != size:
+            raise DigestMismatch(f"{digests.short(digest)} has {len(content)} bytes, but its manifest says {size}.")
+        return content
+
+    def tags(self, repository: str) -> Iterator[str]:
+        yield from dict.fromkeys(e.tag for e in self._of(repository) if e.tag)
+
+    def referrers(self, repository: str, digest: str) -> tuple[Descriptor, ...]:
+        """Entries whose `subject` is this digest, then those of the fallback tag. An entry without a name whose
+        manifest cannot be read is among them: whoever reads it gets the reason, and nobody takes it for absence."""
+        found: dict[str, Descriptor] = {}
+        for entry in self._of(repository):
+            read = self._read_entries.get(entry.descriptor.digest)
+            subject = read.subject if read else None
+            if (subject and subject.digest == digest) or (read is None and not entry.tag):
+                found.setdefault(entry.descriptor.digest, entry.descriptor)
+        try:
+            fallback = self.manifest(repository, self.resolve(repository, digest.replace(":", "-")))
+        except NotInLayout:
+            raise
+        except NotFound:
+            return tuple(found.values())
+        for child in fallback.children:
+            found.setdefault(child.digest, child)
+        return tuple(found.values())
+
+    def references(self, *, nested: bool = False) -> tuple[LayoutEntry, ...]:
+        """The images of this layout, without what cosign stores beside them.
+
+        Left out unless `nested`: an entry that only repeats a platform of an index which is itself listed.
+        """
+        images = [e for e in self.entries if not e.is_cosigns_own and not self._is_attachment(e.descriptor.digest)]
+        own = {e.descriptor.digest for e in self.entries if e.is_cosigns_own}
+        inside = {child for e in images for child in self._children(e.descriptor.digest)}
+        listed = dict.fromkeys(
+            LayoutEntry(e.repository, e.tag, e.descriptor.digest)
+            for e in images
+            if (e.tag or e.descriptor.digest not in own) and (nested or e.descriptor.digest not in inside)
+        )
+        return tuple(listed)
+
+    def _of(self, repository: str) -> tuple[layout_names.NamedEntry, ...]:
+        if not repository or not any(e.is_of(repository) for e in self.entries):
+            return self.entries
+        return tuple(e for e in self.entries if not e.repository or e.is_of(repository))
+
+    @cached_property
+    def _read_entries(self) -> dict[str, Manifest | None]:
+        """Every manifest that index.json names, None where it cannot be read."""
+        return {digest: self._try(digest) for digest in self._media_types}
+
+    def _try(self, digest: str) -> Manifest | None:
+        try:
+            return self.manifest("", digest)
+        except OciError:
+            return None
+
+    def _is_attachment(self, digest: str) -> bool:
+        read = self._read_entries.get(digest)
+        return read is not None and read.subject is not None
+
+    def _children(self, digest: str) -> tuple[str, ...]:
+        read = self._read_entries.get(digest)
+        return tuple(child.digest for child in read.children) if read else ()
+
+
+def _check_marker(directory: Path) -> None:
+    try:
+        raw = layout_files.read(directory, ("oci-layout",), max_bytes=_MAX_MARKER_BYTES)
+    except NotInLayout as error:
+        raise Malformed(f"{directory} is not an OCI image layout: it has no file oci-layout.") from error
+    version = strict_json.loads(raw, max_bytes=_MAX_MARKER_BYTES).get("imageLayoutVersion")
+    if version != "1.0.0":
+        raise Malformed(f"The layout has version {version!a}; only 1.0.0 is supported.")
