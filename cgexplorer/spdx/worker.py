@@ -1,0 +1,56 @@
+"""spdx-tools in a process of its own: limited in time and memory, killed when it exceeds them.
+
+python -m cgexplorer.spdx.worker conformance        document on stdin, answer on stdout
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+_MAX_MEMORY_BYTES = 3 * 1024**3
+_MODULE = "cgexplorer.spdx.worker"
+_ROOT = Path(__file__).resolve().parents[2]
+
+
+class WorkerError(Exception):
+    """The process gave no answer. `str(error)` says why, in a sentence."""
+
+
+def run(task: str, raw: bytes, timeout_s: float) -> bytes:
+    """The answer of `task` for these bytes. Raises WorkerError after `timeout_s` or when the process dies."""
+    command = [sys.executable, "-W", "ignore", "-m", _MODULE, task, str(math.ceil(timeout_s))]
+    try:
+        done = subprocess.run(  # noqa: S603 our own interpreter and module, no words from outside
+            command, input=raw, capture_output=True, timeout=timeout_s, check=False, cwd=_ROOT
+        )
+    except subprocess.TimeoutExpired:
+        raise WorkerError(f"spdx-tools needed more than {timeout_s:g} seconds for this document.") from None
+    if done.returncode != 0 or not done.stdout:
+        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        reason = lines[-1][:300] if lines else f"exit code {done.returncode}"
+        raise WorkerError(f"spdx-tools gave no answer for this document: {reason}.")
+    return done.stdout
+
+
+def main(arguments: list[str]) -> int:
+    task, limit_s = arguments[0], int(arguments[1])
+    resource.setrlimit(resource.RLIMIT_AS, (_MAX_MEMORY_BYTES, _MAX_MEMORY_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (limit_s, limit_s + 1))
+    logging.disable(logging.CRITICAL)
+    raw = sys.stdin.buffer.read()
+    if task == "conformance":
+        from cgexplorer.spdx import spdx_tools_opinion  # noqa: PLC0415 slow, and only needed in this process
+
+        sys.stdout.buffer.write(spdx_tools_opinion.of(raw))
+        return 0
+    sys.stderr.write(f"unknown task {task}\n")
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
