@@ -1,0 +1,183 @@
+"""The first half of a search: which stored packages does a query mean? Answers ids, in the order of the result."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+import msgspec
+
+from cgexplorer.spdx.query import Query, QueryError
+from cgexplorer.spdx.versions import VersionRange, key_range, matches
+from cgexplorer.store.queries.rows import rows
+
+MAX_NAMES = 300  # names that a part of a name may stand for; beyond, the answer says that it is cut
+MAX_PACKAGES = 50_000  # package versions of one answer
+
+type MatchedBy = Literal["name", "built from", "part of the name"]
+
+
+class Found(msgspec.Struct, frozen=True):
+    """One stored package that the query means."""
+
+    id: int
+    ecosystem: str
+    namespace: str
+    name: str
+    version: str
+    version_key: bytes | None
+    arch: str
+    purl: str
+    built_from: str
+    matched_by: MatchedBy
+
+
+class Names(msgspec.Struct, frozen=True):
+    """`found` is ordered: whole names before source names, then by type and name, the highest version first.
+
+    `unordered` are versions that no comparator of their ecosystem understands: nobody knows whether they match.
+    """
+
+    found: tuple[Found, ...]
+    unordered: tuple[Found, ...]
+    cut_off_names: bool = False
+
+    @property
+    def ecosystems(self) -> tuple[str, ...]:
+        return tuple(sorted({package.ecosystem for package in (*self.found, *self.unordered)}))
+
+
+def names(query: Query, *, by_part: bool = False) -> Names:
+    """Packages named so, and those built from a source named so; when there are none, a part of the name will do.
+
+    Raises QueryError when the query means more packages than one answer can hold.
+    """
+    if by_part and query.can_match_part:
+        return _by_part(query)
+    components = _components(query)
+    packages = _packages(query, components, "name")
+    if not query.is_purl:
+        seen = {package.id for package in packages}
+        packages += [package for package in _built_from(query) if package.id not in seen]
+    if not packages and not components and query.can_match_part:
+        return _by_part(query)
+    return _judged(query, packages)
+
+
+def _by_part(query: Query) -> Names:
+    components = _components_with(query, "%" + _like(query.name) + "%", MAX_NAMES + 1)
+    kept = components[:MAX_NAMES]
+    judged = _judged(query, _packages(query, kept, "part of the name"))
+    return Names(judged.found, judged.unordered, cut_off_names=len(components) > MAX_NAMES)
+
+
+def _like(text: str) -> str:
+    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _components(query: Query) -> list[tuple[int, str]]:
+    """(id, ecosystem) of components with exactly this name, in any spelling of upper and lower case."""
+    if query.is_purl:
+        return [
+            (key, ecosystem)
+            for key, ecosystem, namespace in rows(
+                "SELECT id, ecosystem, namespace FROM store_component WHERE name ILIKE %s AND ecosystem = %s",
+                [_like(query.name), query.ecosystem],
+            )
+            if namespace == query.namespace
+        ]
+    found = _components_with(query, _like(query.name), MAX_PACKAGES)
+    for namespace, name in query.alternatives:
+        found += rows(
+            "SELECT id, ecosystem FROM store_component WHERE name ILIKE %s AND namespace ILIKE %s"
+            " AND %s IN ('', ecosystem)",
+            [_like(name), _like(namespace), query.ecosystem],
+        )
+    return found
+
+
+def _components_with(query: Query, pattern: str, limit: int) -> list[tuple[int, str]]:
+    return rows(
+        # Shortest first: when the names are cut off, those most like the query stay.
+        "WITH c AS MATERIALIZED (SELECT id, ecosystem, name FROM store_component WHERE name ILIKE %s)"
+        " SELECT id, ecosystem FROM c WHERE %s IN ('', ecosystem) ORDER BY length(name), name, ecosystem, id LIMIT %s",
+        [pattern, query.ecosystem, limit],
+    )
+
+
+_COLUMNS = """p.id, c.ecosystem, c.namespace, c.name, p.version, p.version_key, p.arch, p.purl, p.built_from
+  FROM store_package p JOIN store_component c ON c.id = p.component_id"""
+
+
+def _packages(query: Query, components: list[tuple[int, str]], matched_by: MatchedBy) -> list[Found]:
+    found: list[Found] = []
+    for ecosystem in sorted({ecosystem for _, ecosystem in components}):
+        ids = [key for key, said in components if said == ecosystem]
+        condition, parameters = _version_condition(ecosystem, query.versions)
+        found_rows = rows(
+            f"SELECT {_COLUMNS} WHERE p.component_id = ANY(%s::int[]) AND {condition} LIMIT %s",
+            [ids, *parameters, MAX_PACKAGES + 1],
+        )
+        found += _found(found_rows, matched_by)
+        _check_number(found, query)
+    return found
+
+
+def _built_from(query: Query) -> list[Found]:
+    """libssl3 answers to openssl. One name is one source, so its packages are few enough to be judged one by one."""
+    sources = rows(
+        f"SELECT {_COLUMNS} WHERE p.built_from <> '' AND p.built_from = ANY(%s)"
+        " AND %s IN ('', c.ecosystem) LIMIT %s",
+        [sorted({query.name, query.name.lower()}), query.ecosystem, MAX_PACKAGES + 1],
+    )
+    found = _found(sources, "built from")
+    _check_number(found, query)
+    return found
+
+
+def _version_condition(ecosystem: str, wanted: VersionRange | None) -> tuple[str, list[object]]:
+    """Lets the index (component, version_key) leave out most; `matches` decides about the rest."""
+    keys = key_range(ecosystem, wanted) if wanted else None
+    if keys is None or (keys.low is None and keys.high is None):
+        return "TRUE", []
+    bounds, parameters = [], list[object]()
+    if keys.low is not None:
+        bounds.append("p.version_key >= %s")
+        parameters.append(keys.low)
+    if keys.high is not None:
+        bounds.append("p.version_key <= %s")
+        parameters.append(keys.high)
+    return f"(p.version_key IS NULL OR ({' AND '.join(bounds)}))", parameters
+
+
+def _judged(query: Query, packages: list[Found]) -> Names:
+    found: list[Found] = []
+    unordered: list[Found] = []
+    for package in packages:
+        if query.arch and package.arch and package.arch != query.arch:
+            continue
+        holds = matches(package.ecosystem, package.version, query.versions) if query.versions else True
+        if holds is not False:
+            (found if holds else unordered).append(package)
+    return Names(tuple(_ordered(found)), tuple(_ordered(unordered)))
+
+
+def _ordered(packages: list[Found]) -> list[Found]:
+    packages.sort(key=lambda package: (package.version_key or b"", package.version, package.id), reverse=True)
+    packages.sort(
+        key=lambda package: (package.matched_by != "name", package.ecosystem, package.name, package.namespace)
+    )
+    return packages
+
+
+def _check_number(found: list[Found], query: Query) -> None:
+    if len(found) > MAX_PACKAGES:
+        raise QueryError(
+            f"{query.name!r} means more than {MAX_PACKAGES:,} package versions; type more of the name, or a version."
+        )
+
+
+def _found(found: list[tuple[Any, ...]], matched_by: MatchedBy) -> list[Found]:
+    return [
+        Found(key, ecosystem, namespace, name, version, bytes(order) if order else None, arch, purl, source, matched_by)
+        for key, ecosystem, namespace, name, version, order, arch, purl, source in found
+    ]

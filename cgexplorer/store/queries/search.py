@@ -1,0 +1,196 @@
+"""Where is this package? Ids first (package_names), then the SBOMs that hold them, then the universe."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import msgspec
+
+from cgexplorer.spdx.query import Query, Scope
+from cgexplorer.store.queries.package_names import Found, MatchedBy, Names, names
+from cgexplorer.store.queries.rows import rows
+from cgexplorer.store.queries.universe import IS_CURRENT, TAGS, Universe, universe
+
+MAX_EXPORT_ROWS = 100_000
+MAX_UNORDERED = 100  # rows with versions without an order
+_MANY_IDS = 300  # from here on one index scan an id is faster than one bitmap over all
+
+
+class Hit(msgspec.Struct, frozen=True):
+    """One package in one digest. `state` is that of the SBOM that says so."""
+
+    purl: str
+    ecosystem: str
+    namespace: str
+    name: str
+    version: str
+    arch: str
+    built_from: str
+    matched_by: MatchedBy
+    image: str
+    tags: tuple[str, ...]
+    digest: str
+    platform: str
+    state: str
+    package_id: int
+    manifest_id: int
+
+
+class Position(msgspec.Struct, frozen=True):
+    """The last row of a page: the next page begins behind it."""
+
+    package_id: int
+    image: str
+    manifest_id: int
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """One page of hits, and what they are out of."""
+
+    query: Query
+    scope: Scope
+    include_unverified: bool
+    names: Names
+    universe: Universe
+    images: int
+    digests: int
+    hits: tuple[Hit, ...]
+    unordered: tuple[Hit, ...]
+    after: Position | None  # None on the last page
+
+    @property
+    def without_it(self) -> int:
+        """Images that were searched and do not hold it."""
+        return max(0, self.universe.searched_images - self.images)
+
+
+def search(
+    query: Query,
+    *,
+    scope: Scope = "current",
+    include_unverified: bool = False,
+    by_part: bool = False,
+    after: Position | None = None,
+    limit: int = 100,
+) -> Answer:
+    """Every digest in scope that holds a package the query means. Raises QueryError when it means too many."""
+    meant = names(query, by_part=by_part)
+    held_by = _held_by(scope, include_unverified=include_unverified)
+    images, digests = _totals(held_by, [package.id for package in meant.found])
+    hits = _hits(held_by, meant.found, after, limit + 1) if digests else []
+    more = len(hits) > limit
+    return Answer(
+        query=query,
+        scope=scope,
+        include_unverified=include_unverified,
+        names=meant,
+        universe=universe(scope, include_unverified=include_unverified),
+        images=images,
+        digests=digests,
+        hits=tuple(hits[:limit]),
+        unordered=tuple(_hits(held_by, meant.unordered, None, MAX_UNORDERED)) if after is None else (),
+        after=Position(hits[limit - 1].package_id, hits[limit - 1].image, hits[limit - 1].manifest_id)
+        if more
+        else None,
+    )
+
+
+class _HeldBy(msgspec.Struct, frozen=True):
+    """SQL that finds the SBOMs holding `ids`; `each` joins them to one id each as `u(id, position)`."""
+
+    any: str
+    many: str
+    each: str
+    allowed: str
+
+
+def _held_by(scope: Scope, *, include_unverified: bool) -> _HeldBy:
+    if scope == "current" and not include_unverified:
+        # The partial index on package_ids answers this alone.
+        return _HeldBy(
+            any="SELECT sp.sbom_id FROM store_sbompackages sp WHERE sp.searchable AND sp.package_ids && %s::int[]",
+            many="SELECT DISTINCT sp.sbom_id FROM unnest(%s::int[]) u(id)"
+            " JOIN store_sbompackages sp ON sp.searchable AND sp.package_ids @> ARRAY[u.id]",
+            each="JOIN store_sbompackages sp ON sp.searchable AND sp.package_ids @> ARRAY[u.id]",
+            allowed="TRUE",
+        )
+    conditions = [IS_CURRENT] if scope == "current" else []
+    conditions += [] if include_unverified else ["e.state = 'verified'"]
+    rollup = (
+        "JOIN store_packageimage pi ON pi.package_id = u.id JOIN store_sbompackages sp ON sp.image_id = pi.image_id"
+    )
+    found = f"SELECT DISTINCT sp.sbom_id FROM unnest(%s::int[]) u(id) {rollup} AND sp.package_ids @> ARRAY[u.id]"  # noqa: S608
+    return _HeldBy(
+        any=found,
+        many=found,
+        each=f"{rollup} AND sp.package_ids @> ARRAY[u.id]",
+        allowed=" AND ".join(conditions) or "TRUE",
+    )
+
+
+_JOINS = """JOIN store_sbom s ON s.id = {sbom} JOIN store_manifest m ON m.id = s.manifest_id
+  LEFT JOIN store_evidence e ON e.id = s.evidence_id"""
+
+
+def _totals(held_by: _HeldBy, ids: list[int]) -> tuple[int, int]:
+    if not ids:
+        return 0, 0
+    found = held_by.many if len(ids) > _MANY_IDS else held_by.any
+    # MATERIALIZED: without it the planner walks the primary key of a common package.
+    sql = (
+        f"WITH h AS MATERIALIZED ({found}) SELECT count(DISTINCT m.image_id), count(DISTINCT m.id)"  # noqa: S608
+        f" FROM h {_JOINS.format(sbom='h.sbom_id')} WHERE {held_by.allowed}"
+    )
+    images, digests = rows(sql, [ids])[0]
+    return images, digests
+
+
+def _hits(held_by: _HeldBy, packages: tuple[Found, ...], after: Position | None, limit: int) -> list[Hit]:
+    """Package by package in the order of the result, a few at a time until the page is full."""
+    hits: list[Hit] = []
+    start = next((n for n, package in enumerate(packages) if after and package.id == after.package_id), 0)
+    remaining, size = iter(packages[start:]), 8
+    if after and (not packages or packages[start].id != after.package_id):
+        after = None  # that package is gone: the list begins again rather than ending early
+    while len(hits) < limit and (some := tuple(islice(remaining, size))):
+        hits += _hits_of(held_by, some, after, limit - len(hits))
+        after, size = None, min(size * 2, 256)
+    return hits
+
+
+def _hits_of(held_by: _HeldBy, packages: tuple[Found, ...], after: Position | None, limit: int) -> list[Hit]:
+    found = rows(
+        f"""WITH h AS MATERIALIZED (
+          SELECT DISTINCT ON (u.position, i.name, m.id) u.position, i.name, m.id, e.state
+          FROM unnest(%s::int[]) WITH ORDINALITY u(id, position) {held_by.each} {_JOINS.format(sbom="sp.sbom_id")}
+          JOIN store_image i ON i.id = m.image_id
+          WHERE {held_by.allowed} AND (u.position, i.name, m.id) > (1, %s, %s)
+          ORDER BY u.position, i.name, m.id, e.state = 'verified' DESC NULLS LAST, s.id DESC LIMIT %s)
+        SELECT h.position, h.name, {TAGS}, m.digest, m.platform, coalesce(h.state, 'unsigned'), m.id
+        FROM h JOIN store_manifest m ON m.id = h.id ORDER BY h.position, h.name, m.id""",  # noqa: S608
+        [[package.id for package in packages], after.image if after else "", after.manifest_id if after else 0, limit],
+    )
+    return [
+        _hit(packages[position - 1], image, tags, digest, platform, state, manifest)
+        for position, image, tags, digest, platform, state, manifest in found
+    ]
+
+
+def _hit(package: Found, image: str, tags: list[str], digest: str, platform: str, state: str, manifest: int) -> Hit:
+    return Hit(
+        purl=package.purl,
+        ecosystem=package.ecosystem,
+        namespace=package.namespace,
+        name=package.name,
+        version=package.version,
+        arch=package.arch,
+        built_from=package.built_from,
+        matched_by=package.matched_by,
+        image=image,
+        tags=tuple(tags),
+        digest=digest,
+        platform=platform,
+        state=state,
+        package_id=package.id,
+        manifest_id=manifest,
+    )

@@ -1,0 +1,129 @@
+"""What a search looked at, and what it could not look at: a "no" is worth as much as the universe it names."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cgexplorer.spdx.query import Scope
+from cgexplorer.store.queries.rows import rows
+
+MAX_BLIND = 200  # digests without a verified SBOM that one answer lists; all are counted
+
+# A digest is current when a tag points at it, or at an index that names it.
+IS_CURRENT = """(EXISTS (SELECT 1 FROM store_tag t WHERE t.manifest_id = m.id)
+  OR EXISTS (SELECT 1 FROM store_indexentry x JOIN store_tag t ON t.manifest_id = x.index_id
+    WHERE x.manifest_id = m.id))"""
+
+
+class Blind(msgspec.Struct, frozen=True):
+    """A digest that was not searched, and why."""
+
+    image: str
+    tags: tuple[str, ...]
+    digest: str
+    platform: str
+    state: str
+    reason: str
+
+
+class Universe(msgspec.Struct, frozen=True):
+    """Images and platform digests in scope. An image is `searched` when one of its digests could be."""
+
+    scope: Scope
+    images: int
+    digests: int
+    searched_images: int
+    searched_digests: int
+    blind_images: tuple[str, ...]  # with at least one digest that was not searched, by name
+    wholly_blind_images: int
+    blind: tuple[Blind, ...]
+
+    @property
+    def blind_digests(self) -> int:
+        return self.digests - self.searched_digests
+
+
+def universe(scope: Scope, *, include_unverified: bool) -> Universe:
+    within = _scoped(scope, include_unverified=include_unverified)
+    images, digests, searched_images, searched_digests = rows(
+        f"WITH d AS MATERIALIZED ({within})"  # noqa: S608
+        " SELECT count(DISTINCT image_id), count(*), count(DISTINCT image_id) FILTER (WHERE searched),"
+        " count(*) FILTER (WHERE searched) FROM d"
+    )[0]
+    blind_images = rows(
+        f"WITH d AS MATERIALIZED ({within})"  # noqa: S608
+        " SELECT DISTINCT i.name FROM d JOIN store_image i ON i.id = d.image_id WHERE NOT searched ORDER BY 1"
+    )
+    return Universe(
+        scope=scope,
+        images=images,
+        digests=digests,
+        searched_images=searched_images,
+        searched_digests=searched_digests,
+        blind_images=tuple(name for (name,) in blind_images),
+        wholly_blind_images=images - searched_images,
+        blind=_blind(within) if digests > searched_digests else (),
+    )
+
+
+def _scoped(scope: Scope, *, include_unverified: bool) -> str:
+    """SQL of every platform's digest in scope, with `searched`. No user's text comes near it."""
+    if include_unverified:
+        allowed = "TRUE"
+    elif scope == "current":
+        allowed = "sp.searchable"
+    else:
+        allowed = "e.state = 'verified'"
+    current = IS_CURRENT if scope == "current" else "TRUE"
+    # Build tools put their own attestations into an index as "unknown/unknown": no image, so nothing to search.
+    return f"""SELECT m.id, m.image_id, EXISTS (
+          SELECT 1 FROM store_sbom s JOIN store_sbompackages sp ON sp.sbom_id = s.id
+          LEFT JOIN store_evidence e ON e.id = s.evidence_id
+          WHERE s.manifest_id = m.id AND s.indexed AND {allowed}) AS searched
+        FROM store_manifest m WHERE NOT m.is_index AND m.platform <> 'unknown/unknown' AND {current}"""  # noqa: S608
+
+
+def _blind(within: str) -> tuple[Blind, ...]:
+    found = rows(
+        f"""WITH d AS MATERIALIZED ({within})
+        SELECT i.name, {TAGS}, m.digest, m.platform, m.problem, m.state, m.state_reason,
+          sbom.id, sbom.indexed, sbom.not_indexed_reason, sbom.evidence_id, spdx.state, spdx.reason
+        FROM d JOIN store_manifest m ON m.id = d.id JOIN store_image i ON i.id = m.image_id
+        LEFT JOIN LATERAL (SELECT s.id, s.indexed, s.not_indexed_reason, s.evidence_id FROM store_sbom s
+          WHERE s.manifest_id = m.id ORDER BY s.id DESC LIMIT 1) sbom ON TRUE
+        LEFT JOIN LATERAL (SELECT e.state, e.reason FROM store_evidence e WHERE e.manifest_id = m.id
+          AND e.predicate_type LIKE 'https://spdx.dev/Document%%' ORDER BY e.id DESC LIMIT 1) spdx ON TRUE
+        WHERE NOT d.searched ORDER BY i.name, m.platform, m.digest LIMIT %s""",  # noqa: S608
+        [MAX_BLIND],
+    )
+    return tuple(
+        Blind(image, tuple(tags), digest, platform, *_why(*facts)) for image, tags, digest, platform, *facts in found
+    )
+
+
+TAGS = """ARRAY(SELECT t.name FROM store_tag t WHERE t.manifest_id = m.id UNION
+  SELECT t.name FROM store_indexentry x JOIN store_tag t ON t.manifest_id = x.index_id WHERE x.manifest_id = m.id
+  ORDER BY 1)"""
+
+
+def _why(
+    problem: str,
+    state: str,
+    state_reason: str,
+    sbom: int | None,
+    indexed: bool | None,
+    not_indexed_reason: str | None,
+    evidence: int | None,
+    spdx_state: str | None,
+    spdx_reason: str | None,
+) -> tuple[str, str]:
+    """State and reason in words, the nearest cause first."""
+    if problem:
+        return "could-not-check", problem
+    if sbom and not indexed:
+        return spdx_state or "unsigned", f"its SBOM is kept but not indexed: {not_indexed_reason or 'no reason noted'}"
+    if spdx_state:
+        return spdx_state, spdx_reason or "its SBOM is not verified"
+    if sbom and evidence is None:
+        return "unsigned", "its SBOM is a file that nobody signed"
+    return state or "could-not-check", state_reason or "no SBOM is attached"
