@@ -11,8 +11,23 @@ import zstandard
 from cgexplorer.oci.evidence import Form, Kind
 from cgexplorer.spdx import versions
 from cgexplorer.store.models import (
-    Component, ComponentImage, Evidence, Image, IndexEntry, License, Manifest, Package, PackageImage, Payload, Registry,
-    Sbom, SbomPackages, Tag, TagMove, VerdictRow, VerificationRun,
+    Component,
+    ComponentImage,
+    Evidence,
+    Image,
+    IndexEntry,
+    License,
+    Manifest,
+    Package,
+    PackageImage,
+    Payload,
+    Registry,
+    Sbom,
+    SbomPackages,
+    Tag,
+    TagMove,
+    VerdictRow,
+    VerificationRun,
 )  # fmt: skip
 
 NOW = dt.datetime(2026, 11, 24, 8, 41, tzinfo=dt.UTC)
