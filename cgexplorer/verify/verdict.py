@@ -113,7 +113,9 @@ class Verdict(msgspec.Struct, frozen=True):
     policy: str = ""
     policy_version: int = 0
     trusted_root_sha256: str = ""
-    statement: Statement | None = None  # only when signature, log, certificate and subject hold; `state` says whether the signer is allowed
+    statement: Statement | None = (
+        None  # only when signature, log, certificate and subject hold; `state` says whether the signer is allowed
+    )
 
     @property
     def failed(self) -> tuple[Check, ...]:

@@ -1,0 +1,28 @@
+"""What this floor raises. Outside it a failed check is data: `checks` turns each `Fault` into a `Check`."""
+
+
+class VerifyError(Exception):
+    """Base of everything that this floor raises. `str(error)` is a sentence for a person."""
+
+
+class TrustRootError(VerifyError):
+    """The trusted root cannot be used: not JSON, or without a CA, a CT log or a transparency log."""
+
+
+class UnusableKey(VerifyError):
+    """The text is not a public key that this verifier knows how to use."""
+
+
+class Malformed(VerifyError):
+    """Bytes that are not what their form promises."""
+
+
+class Fault(Exception):
+    """One check failed: inside this floor only. `expected` and `found` are short strings for a person."""
+
+    def __init__(self, expected: str, found: str, *, unsupported: bool = False, decisive: bool = False) -> None:
+        super().__init__(f"expected {expected}, found {found}")
+        self.expected = expected
+        self.found = found
+        self.unsupported = unsupported  # a form that this verifier does not know, which proves nothing either way
+        self.decisive = decisive  # makes the signature invalid, even in a check that is about the signer only

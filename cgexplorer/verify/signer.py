@@ -1,0 +1,119 @@
+"""Is the signer the one that the policy allows? Issuer, identity, workflow claims, and whether the policy is sane.
+
+Patterns are RE2, so no pattern can take more than linear time. A stored policy matches the whole value; cosign's own
+flags search anywhere (`whole_match` off).
+"""
+
+from __future__ import annotations
+
+import re2
+
+from cgexplorer.verify import certificate as certificates
+from cgexplorer.verify import keys, verdict
+from cgexplorer.verify.errors import Fault, UnusableKey
+from cgexplorer.verify.keys import PublicKey
+from cgexplorer.verify.policy import Policy
+
+MAX_PATTERN_CHARACTERS = 512
+_ALWAYS_TRUE = frozenset({".*", "^.*$", "(.*)", "^(.*)$", ".+", "^.+$", "(?s).*", "(?s).+", "[\\s\\S]*"})
+_WORKFLOW = (
+    ("workflow_trigger", 2),
+    ("workflow_sha", 3),
+    ("workflow_name", 4),
+    ("workflow_repository", 5),
+    ("workflow_ref", 6),
+)
+
+
+def check_policy(policy: Policy) -> str:
+    """What the policy asks for, in words. Raises Fault when it would let anybody through, or cannot be understood."""
+    if policy.key_pem:
+        if policy.issuer or policy.issuer_regexp or policy.identity or policy.identity_regexp:
+            raise Fault("either a key or an identity", "both")
+        return f"key sha256:{policy_key(policy).fingerprint[:16]}…"
+    if not (policy.issuer or policy.issuer_regexp):
+        raise Fault("an issuer", "none")
+    if not (policy.identity or policy.identity_regexp):
+        raise Fault("an identity", "none")
+    for pattern in filter(None, (policy.issuer_regexp, policy.identity_regexp)):
+        if len(pattern) > MAX_PATTERN_CHARACTERS:
+            raise Fault(f"a pattern of at most {MAX_PATTERN_CHARACTERS} characters", f"{len(pattern)}")
+        if policy.whole_match and pattern in _ALWAYS_TRUE:
+            raise Fault("a pattern that somebody fails", f"{pattern}, which everybody matches")
+        _compiled(pattern)
+    return "issuer and identity"
+
+
+def policy_key(policy: Policy) -> PublicKey:
+    try:
+        return keys.from_pem(policy.key_pem)
+    except UnusableKey as error:
+        raise Fault("a usable public key", str(error)) from None
+
+
+def check_issuer(described: verdict.Certificate, policy: Policy | None) -> str:
+    """Raises Fault; a certificate that names two issuers or none is invalid under every policy."""
+    first, second = (certificates.extension(described, number) for number in (1, 8))
+    if first is not None and second is not None and first != second:
+        raise Fault("one issuer", f"{first[:80]} and {second[:80]}", decisive=True)
+    if not described.issuer:
+        raise Fault("an issuer in the certificate", "none", decisive=True)
+    if policy is not None and not _matches(described.issuer, policy.issuer, policy.issuer_regexp, policy):
+        raise Fault(_wanted(policy.issuer, policy.issuer_regexp), described.issuer)
+    return described.issuer
+
+
+def check_identity(described: verdict.Certificate, policy: Policy) -> str:
+    """One and the same name of the certificate must meet both the exact value and the pattern. Raises Fault."""
+    for subject in described.subjects:
+        if _matches(subject, policy.identity, policy.identity_regexp, policy):
+            return subject
+    raise Fault(_wanted(policy.identity, policy.identity_regexp), ", ".join(described.subjects) or "no name")
+
+
+def check_workflow(described: verdict.Certificate, policy: Policy) -> str:
+    """Raises Fault naming the first claim that differs."""
+    met = []
+    for field, number in _WORKFLOW:
+        wanted = getattr(policy, field)
+        if not wanted:
+            continue
+        found, name = certificates.extension(described, number), certificates.EXTENSION_NAMES[number]
+        if found != wanted:
+            raise Fault(f"{name} {wanted}", "no such claim" if found is None else found)
+        met.append(f"{name} {found}")
+    return ", ".join(met)
+
+
+def asks_for_workflow(policy: Policy) -> bool:
+    return any(getattr(policy, field) for field, _ in _WORKFLOW)
+
+
+def is_anchored(pattern: str) -> bool:
+    """Whether cosign, which searches anywhere, would match this pattern against the whole value only."""
+    return pattern.startswith(("^", "\\A")) and pattern.endswith(("$", "\\z")) and "|" not in pattern
+
+
+def _matches(value: str, exact: str, pattern: str, policy: Policy) -> bool:
+    if exact and value != exact:
+        return False
+    if not pattern:
+        return True
+    compiled = _compiled(pattern)
+    return (compiled.fullmatch(value) if policy.whole_match else compiled.search(value)) is not None
+
+
+def _compiled(pattern: str) -> re2._Regexp:
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = 1 << 20
+    try:
+        return re2.compile(pattern, options)
+    except re2.error as error:
+        reason = error.args[0] if error.args else "error"
+        text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
+        raise Fault("an RE2 pattern", f"{pattern[:60]!r}: {text[:80]}") from None
+
+
+def _wanted(exact: str, pattern: str) -> str:
+    return " and ".join(filter(None, (exact, f"/{pattern}/" if pattern else "")))

@@ -1,0 +1,68 @@
+"""RFC 3161 timestamps: a trusted authority saw these bytes at this time.
+
+The CMS signature, imprint and chain are checked by rfc3161-client; the periods, which it leaves to its caller, here.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Sequence
+
+from cryptography import x509
+from rfc3161_client import TimeStampResponse, VerificationError, Verifier, VerifierBuilder, decode_timestamp_response
+
+from cgexplorer.verify.errors import Fault
+from cgexplorer.verify.trust_root import Authority
+
+MAX_TOKEN_BYTES = 1 << 20
+
+
+class TimestampAuthorities:
+    """The timestamp authorities of one trust root, ready for use by many threads."""
+
+    def __init__(self, authorities: Sequence[Authority]) -> None:
+        self._authorities = tuple((item, _verifier(item)) for item in authorities if len(item.chain) >= 2)
+
+    def check(self, token: bytes, message: bytes) -> dt.datetime:
+        """The time in the token, which must cover this message. Raises Fault."""
+        if not self._authorities:
+            raise Fault("a timestamp authority in the trust root", "none")
+        if len(token) > MAX_TOKEN_BYTES:
+            raise Fault("an RFC 3161 token", f"{len(token)} bytes")
+        try:
+            response = decode_timestamp_response(token)
+            time = response.tst_info.gen_time
+        except ValueError:
+            raise Fault("an RFC 3161 token", "bytes of another form") from None
+        reasons = []
+        for authority, verifier in self._authorities:
+            reason = _refusal(response, time, message, authority, verifier)
+            if reason is None:
+                return time
+            reasons.append(reason)
+        raise Fault("a timestamp over this signature by an authority of the trust root", reasons[0])
+
+
+def _verifier(authority: Authority) -> Verifier:
+    builder = VerifierBuilder().tsa_certificate(authority.chain[0]).add_root_certificate(authority.chain[-1])
+    for certificate in authority.chain[1:-1]:
+        builder = builder.add_intermediate_certificate(certificate)
+    return builder.build()
+
+
+def _refusal(
+    response: TimeStampResponse, time: dt.datetime, message: bytes, authority: Authority, verifier: Verifier
+) -> str | None:
+    try:
+        verifier.verify_message(response, message)
+    except (VerificationError, ValueError) as error:
+        return str(error)[:120] or type(error).__name__
+    if not authority.period.covers(time):
+        return f"{time:%Y-%m-%d %H:%M:%S}, outside the period in which {authority.name} is trusted"
+    if not all(_valid(certificate, time) for certificate in authority.chain):
+        return f"{time:%Y-%m-%d %H:%M:%S}, when a certificate of {authority.name} was not valid"
+    return None
+
+
+def _valid(certificate: x509.Certificate, time: dt.datetime) -> bool:
+    return certificate.not_valid_before_utc <= time <= certificate.not_valid_after_utc
