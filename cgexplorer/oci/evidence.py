@@ -1,12 +1,30 @@
-"""Signed material of one digest, from both of cosign's storage places. Nothing here is believed yet."""
+"""Signed material of one digest, from both of cosign's storage places. Nothing here is believed yet.
+
+Whatever could not be read is a `Problem` with place and reason and the rest goes on, because a signature that nobody
+could look for is not an image without one.
+"""
 
 from __future__ import annotations
 
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
+from typing import NamedTuple
 
 import msgspec
 
 from cgexplorer.oci import digest as digests
+from cgexplorer.oci import signed_forms
+from cgexplorer.oci.errors import NotFound, OciError, TooLarge
+from cgexplorer.oci.manifest import Descriptor, Manifest
+from cgexplorer.oci.source import Source
+
+MAX_LAYERS = 1000
+MAX_REFERRERS = 1000
+MAX_PER_KIND = 100
+MAX_ATTESTATION_BYTES = 32 << 20
+MAX_TOTAL_BYTES = 128 << 20  # of one digest, as declared
+PARALLEL = 3  # requests per host
 
 
 class Form(StrEnum):
@@ -48,3 +66,156 @@ class Discovery(msgspec.Struct, frozen=True):
     subject: str
     evidence: tuple[Evidence, ...] = ()
     problems: tuple[Problem, ...] = ()
+
+
+class _Place(NamedTuple):
+    """A layer to fetch, and what its place says of it."""
+
+    name: str
+    form: Form
+    kind: Kind | None  # None: the content tells
+    manifest: str
+    layer: Descriptor
+
+
+class _Found(NamedTuple):
+    places: tuple[_Place, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+
+def discover(source: Source, repository: str, digest: str) -> Discovery:
+    """Everything signed that `source` stores beside `digest`, in a stable order. Raises no `OciError`.
+
+    At most 100 signatures and 100 attestations are taken; what is over is a problem, not silence.
+    """
+    with ThreadPoolExecutor(PARALLEL, thread_name_prefix="discover") as pool:
+        listings = pool.map(
+            lambda ask: ask(),
+            (
+                lambda: _legacy(source, repository, digest, ".sig", Kind.SIGNATURE),
+                lambda: _legacy(source, repository, digest, ".att", Kind.ATTESTATION),
+                lambda: _listed(source, repository, digest),
+            ),
+        )
+        signatures, attestations, listed = listings
+        attached = list(pool.map(lambda one: _referrer(source, repository, digest, one), listed[0]))
+        found = [signatures, attestations, *attached]
+        places, excess = _within_limits([place for one in found for place in one.places])
+        fetched = list(pool.map(lambda place: _fetch(source, repository, digest, place), places))
+    problems = [*(p for one in found for p in one.problems), *listed[1], *excess]
+    problems += [one for one in fetched if isinstance(one, Problem)]
+    evidence, late = _count_again([one for one in fetched if isinstance(one, Evidence)])
+    return Discovery(digest, evidence, tuple(dict.fromkeys([*problems, *late])))
+
+
+def _legacy(source: Source, repository: str, digest: str, suffix: str, kind: Kind) -> _Found:
+    """Layers of the tag `sha256-<hex>.sig` or `.att` (cosign's SIGNATURE_SPEC)."""
+    tag = digest.replace(":", "-") + suffix
+    try:
+        found = source.resolve(repository, tag)
+    except NotFound:
+        return _Found()
+    except OciError as error:
+        return _Found(problems=(Problem(tag, str(error)),))
+    try:
+        manifest = source.manifest(repository, found)
+    except OciError as error:  # NotFound too: the tag is there
+        return _Found(problems=(Problem(tag, str(error)),))
+    if manifest.digest == digest:
+        return _Found()  # some registries answer a tag that they do not have with the image itself
+    if manifest.is_index:
+        return _Found(problems=(Problem(tag, "This tag leads to an index, not to a manifest with layers."),))
+    return _Found(tuple(_Place(tag, Form.LEGACY, kind, manifest.digest, layer) for layer in manifest.layers))
+
+
+def _listed(source: Source, repository: str, digest: str) -> tuple[tuple[Descriptor, ...], tuple[Problem, ...]]:
+    try:
+        listed = source.referrers(repository, digest)
+    except OciError as error:
+        return (), (Problem("referrers", str(error)),)
+    once = tuple({d.digest: d for d in listed if d.digest != digest}.values())
+    if len(once) <= MAX_REFERRERS:
+        return once, ()
+    excess = Problem("referrers", f"{len(once)} manifests are attached; only the first {MAX_REFERRERS} were read.")
+    return once[:MAX_REFERRERS], (excess,)
+
+
+def _referrer(source: Source, repository: str, digest: str, listed: Descriptor) -> _Found:
+    """A referrer is what its manifest says: neither the listing's artifactType nor its place is believed."""
+    try:
+        manifest = source.manifest(repository, listed.digest)
+    except OciError as error:
+        return _Found(problems=(Problem(listed.digest, str(error)),))
+    if manifest.subject is None or manifest.subject.digest != digest:
+        names = manifest.subject.digest if manifest.subject else "nothing"
+        if not _signed_layers(manifest):
+            return _Found()  # a registry that answers an unknown fallback tag with some image
+        reason = f"It is listed as attached to {digest}, but its subject names {names}: not used."
+        return _Found(problems=(Problem(listed.digest, reason),))
+    return _Found(tuple(_place_of(manifest, layer) for layer in _signed_layers(manifest)))
+
+
+def _signed_layers(manifest: Manifest) -> list[Descriptor]:
+    return [layer for layer in manifest.layers if signed_forms.is_signed(layer.media_type)]
+
+
+def _place_of(manifest: Manifest, layer: Descriptor) -> _Place:
+    """cosign with `COSIGN_EXPERIMENTAL=1` attaches legacy layers as referrers: their form is legacy all the same."""
+    if layer.media_type == signed_forms.SIMPLE_SIGNING:
+        return _Place(manifest.digest, Form.LEGACY, Kind.SIGNATURE, manifest.digest, layer)
+    if layer.media_type == signed_forms.DSSE_ENVELOPE:
+        return _Place(manifest.digest, Form.LEGACY, Kind.ATTESTATION, manifest.digest, layer)
+    return _Place(manifest.digest, Form.BUNDLE, None, manifest.digest, layer)
+
+
+def _fetch(source: Source, repository: str, digest: str, place: _Place) -> Evidence | Problem:
+    layer = place.layer
+    try:
+        if layer.size > MAX_ATTESTATION_BYTES:
+            raise TooLarge(f"The layer has {layer.size} bytes; at most {MAX_ATTESTATION_BYTES} are read.")
+        content = source.blob(repository, layer.digest, layer.size)
+    except OciError as error:
+        return Problem(layer.digest, f"Named by {place.name}: {error}")
+    kind = place.kind
+    if kind is None:
+        kind = Kind.SIGNATURE if signed_forms.claims_to_sign_an_image(content) else Kind.ATTESTATION
+    return Evidence(digest, place.form, kind, place.manifest, layer.media_type, content, layer.annotations)
+
+
+def _within_limits(places: list[_Place]) -> tuple[list[_Place], list[Problem]]:
+    """The first layers of each kind; those whose kind only their content tells may be either."""
+    unique = list({(p.form, p.kind, p.manifest, p.layer.digest, _key(p.layer)): p for p in places}.values())
+    taken: list[_Place] = []
+    seen: Counter[Kind | None] = Counter()
+    total_bytes = 0
+    for place in unique[:MAX_LAYERS]:
+        seen[place.kind] += 1
+        if seen[place.kind] > (2 * MAX_PER_KIND if place.kind is None else MAX_PER_KIND):
+            continue
+        if total_bytes + place.layer.size <= MAX_TOTAL_BYTES or place.layer.size > MAX_ATTESTATION_BYTES:
+            taken.append(place)  # a giant is taken here to be refused by name when it is fetched
+            total_bytes += min(place.layer.size, MAX_ATTESTATION_BYTES) * (place.layer.size <= MAX_ATTESTATION_BYTES)
+    if len(taken) == len(unique):
+        return taken, []
+    reason = f"{len(unique)} signed layers are stored; only the first {len(taken)} were read."
+    return taken, [Problem("signed layers", reason)]
+
+
+def _key(layer: Descriptor) -> tuple[tuple[str, str], ...]:
+    """The same payload signed twice is one blob under two sets of annotations: two pieces of evidence."""
+    return tuple(sorted(layer.annotations.items()))
+
+
+def _count_again(evidence: list[Evidence]) -> tuple[tuple[Evidence, ...], list[Problem]]:
+    taken: list[Evidence] = []
+    seen: Counter[Kind] = Counter()
+    for one in evidence:
+        seen[one.kind] += 1
+        if seen[one.kind] <= MAX_PER_KIND:
+            taken.append(one)
+    excess = [
+        Problem(f"{kind}s", f"There are {number} {kind}s; only the first {MAX_PER_KIND} were taken.")
+        for kind, number in sorted(seen.items())
+        if number > MAX_PER_KIND
+    ]
+    return tuple(taken), excess

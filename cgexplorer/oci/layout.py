@@ -84,7 +84,8 @@ class Layout:
 
     def referrers(self, repository: str, digest: str) -> tuple[Descriptor, ...]:
         """Entries whose `subject` is this digest, then those of the fallback tag. An entry without a name whose
-        manifest cannot be read is among them: whoever reads it gets the reason, and nobody takes it for absence."""
+        manifest cannot be read is among them: whoever reads it gets the reason, and nobody takes it for absence.
+        `NotInLayout` when nothing is attached to an image that is itself not here."""
         found: dict[str, Descriptor] = {}
         for entry in self._of(repository):
             read = self._read_entries.get(entry.descriptor.digest)
@@ -96,6 +97,8 @@ class Layout:
         except NotInLayout:
             raise
         except NotFound:
+            if not found:
+                self.manifest(repository, digest)  # a layout proves nothing about an image that it does not hold
             return tuple(found.values())
         for child in fallback.children:
             found.setdefault(child.digest, child)
