@@ -1,0 +1,85 @@
+"""Where is this package? The same answer as the page /packages/."""
+
+import io
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from cgexplorer.oci.digest import short
+from cgexplorer.spdx.purl import full_name
+from cgexplorer.spdx.query import QueryError, parse
+from cgexplorer.store.queries.search import MAX_EXPORT_ROWS, Answer, Hit, search
+from cgexplorer.web import search_report
+
+
+class Command(BaseCommand):
+    help = "Search packages across images: manage.py search 'openssl<3.3.2'"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("query", help="name, name<version, vers: range or purl")
+        parser.add_argument("--type", default="", help="package type, such as apk, deb or golang")
+        parser.add_argument("--scope", choices=["current", "all"], default="current")
+        parser.add_argument("--include-unverified", action="store_true")
+        parser.add_argument("--contains", action="store_true", help="also names that only contain the query")
+        parser.add_argument("--format", choices=["table", "csv", "json"], default="table")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            answer = search(
+                parse(options["query"], ecosystem=options["type"]),
+                scope=options["scope"],
+                include_unverified=options["include_unverified"],
+                by_part=options["contains"],
+                limit=MAX_EXPORT_ROWS,
+            )
+        except QueryError as error:
+            raise CommandError(str(error)) from error
+        getattr(self, options["format"])(answer)
+        if answer.after is not None:
+            self.stderr.write(f"Only the first {MAX_EXPORT_ROWS:,} rows are shown; narrow the search.")
+
+    def json(self, answer: Answer) -> None:
+        self.stdout.write(search_report.as_json(answer).decode())
+
+    def csv(self, answer: Answer) -> None:
+        for line in search_report.as_csv(answer):
+            self.stdout.write(line, ending="")
+        self.stderr.write(search_report.headline(answer))
+
+    def table(self, answer: Answer) -> None:
+        self.stdout.write(search_report.headline(answer))
+        if answer.hits:
+            self._rows(answer.hits)
+        if answer.unordered:
+            self.stdout.write("\nVersions without a known order; whether they match is for you to judge:")
+            self._rows(answer.unordered)
+        if answer.universe.blind:
+            self.stdout.write("\nNot searched:")
+        for blind in answer.universe.blind:
+            where = ":".join(filter(None, (blind.image, ", ".join(blind.tags))))
+            self.stdout.write(
+                f"  {where} {blind.platform} {short(blind.digest)}: {blind.state}, {_printable(blind.reason)}"
+            )
+        if hidden := answer.universe.blind_digests - len(answer.universe.blind):
+            self.stdout.write(f"  and {hidden:,} more digests")
+
+    def _rows(self, hits: tuple[Hit, ...]) -> None:
+        table = Table(box=None, pad_edge=False)
+        for column in ("version", "package", "image", "tags", "platform", "digest", "state", "matched by"):
+            table.add_column(column, no_wrap=column != "tags", overflow="fold")
+        for hit in hits:
+            name = f"{hit.ecosystem} {full_name(hit.ecosystem, hit.namespace, hit.name)}"
+            cells = (hit.version, name, hit.image, ", ".join(hit.tags), hit.platform, short(hit.digest), hit.state)
+            # Text, not str: names from an SBOM are no markup. Control characters would drive the terminal.
+            table.add_row(*(Text(_printable(cell)) for cell in (*cells, hit.matched_by)))
+        # A pipe has no width: never cut what a script reads.
+        drawn = io.StringIO()
+        Console(file=drawn, width=None if self.stdout.isatty() else 400, highlight=False).print(table)
+        self.stdout.write("\n".join(line.rstrip() for line in drawn.getvalue().splitlines()))
+
+
+def _printable(text: str) -> str:
+    return "".join(sign if sign.isprintable() else f"\\x{ord(sign):02x}" for sign in text)

@@ -1,0 +1,114 @@
+"""The answer to a search, as `cgexplorer.search/1`, as CSV and in words: for page, downloads and command."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+
+from cgexplorer.spdx.purl import full_name
+from cgexplorer.store.queries.search import Answer, Hit
+from cgexplorer.web import csv_cells
+
+SCHEMA = "cgexplorer.search/1"
+CSV_COLUMNS = (
+    "ecosystem", "name", "version", "purl", "image", "tags", "digest", "platform", "state", "matched_by", "built_from",
+    "order",
+)  # fmt: skip
+
+
+def as_json(answer: Answer) -> bytes:
+    return msgspec.json.encode(as_builtins(answer))
+
+
+def as_builtins(answer: Answer) -> dict[str, Any]:
+    query, universe = answer.query, answer.universe
+    return {
+        "schema": SCHEMA,
+        "query": {
+            "name": query.name,
+            "namespace": query.namespace,
+            "versions": str(query.versions) if query.versions else "",
+            "ecosystem": query.ecosystem,
+            "scope": answer.scope,
+            "include_unverified": answer.include_unverified,
+        },
+        "universe": {
+            "images": universe.images,
+            "digests": universe.digests,
+            "searched_images": universe.searched_images,
+            "searched_digests": universe.searched_digests,
+            "without_verified_sbom": list(universe.blind_images),
+            "not_searched": [msgspec.to_builtins(blind) for blind in universe.blind],
+        },
+        "total": {"images": answer.images, "digests": answer.digests},
+        "names_cut_off": answer.names.cut_off_names,
+        "more": answer.after is not None,
+        "results": [_row(hit) for hit in answer.hits],
+        "unordered": [_row(hit) for hit in answer.unordered],
+    }
+
+
+def _row(hit: Hit) -> dict[str, Any]:
+    return {
+        "purl": hit.purl,
+        "name": full_name(hit.ecosystem, hit.namespace, hit.name),
+        "version": hit.version,
+        "ecosystem": hit.ecosystem,
+        "image": hit.image,
+        "tags": list(hit.tags),
+        "digest": hit.digest,
+        "platform": hit.platform,
+        "state": hit.state,
+        "matched_by": hit.matched_by,
+        "built_from": hit.built_from,
+    }
+
+
+def as_csv(answer: Answer) -> Iterable[str]:
+    table = [(*_row(hit).items(), ("order", order)) for hits, order in _both(answer) for hit in hits]
+    return csv_cells.lines(CSV_COLUMNS, ([dict(row)[column] for column in CSV_COLUMNS] for row in table))
+
+
+def _both(answer: Answer) -> tuple[tuple[tuple[Hit, ...], str], ...]:
+    return (answer.hits, "known"), (answer.unordered, "unknown")
+
+
+def subject(answer: Answer) -> str:
+    """`openssl < 3.3.2 (apk order)`"""
+    query = answer.query
+    order = f" ({' and '.join(answer.names.ecosystems)} order)" if query.versions and answer.names.ecosystems else ""
+    return f"{query}{order}"
+
+
+def headline(answer: Answer) -> str:
+    """`openssl < 3.3.2 (apk order): 7 of 61 images; 3 images have no verified SBOM`"""
+    return f"{subject(answer)}: {found(answer)}; {blind(answer)}"
+
+
+def found(answer: Answer) -> str:
+    number = f"{answer.images:,}" if answer.images else "none"
+    at_least = "at least " if answer.names.cut_off_names else ""
+    return f"{at_least}{number} of {_counted(answer.universe.images, 'image')}"
+
+
+def blind(answer: Answer) -> str:
+    """What was not searched. An image is counted once: as a whole, or for a platform of it."""
+    kind = "SBOM" if answer.include_unverified else "verified SBOM"
+    whole = answer.universe.wholly_blind_images
+    partly = len(answer.universe.blind_images) - whole
+    said = f"{_counted(whole, 'image')} {_have(whole)} no {kind}" if whole or not partly else ""
+    if partly:
+        more = f"{partly:,} more {_have(partly)}" if said else f"{_counted(partly, 'image')} {_have(partly)}"
+        said = f"{said}, {more}" if said else more
+        said += " none for some platform" if whole else f" no {kind} for some platform"
+    return said if whole or partly else f"every image has a {kind}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _have(number: int) -> str:
+    return "has" if number == 1 else "have"
