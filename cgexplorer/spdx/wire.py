@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 import msgspec
@@ -16,7 +16,6 @@ from cgexplorer.spdx.document import NotIndexable
 from cgexplorer.spdx.findings import Findings
 
 _NUL = b"\\u0000"
-_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class Checksum(msgspec.Struct, rename="camel", gc=False):
@@ -100,6 +99,7 @@ class _Sniffed(msgspec.Struct, rename="camel"):
 
 
 _SNIFFER = msgspec.json.Decoder(_Sniffed)
+_SNIFFED_FIELDS = msgspec.structs.fields(_Sniffed)
 _DECODER = msgspec.json.Decoder(Document)
 
 
@@ -109,35 +109,39 @@ def decode(raw: bytes, findings: Findings) -> Document:
     Elements and fields of a wrong type are left out and noted in `findings`; everything else is kept.
     Raises NotIndexable when the bytes are not SPDX 2.x.
     """
-    body = _spdx_2_part(raw)
-    if _NUL not in body and not _SURROGATE.search(body):
+    if _NUL not in raw:
         try:
-            return _DECODER.decode(body)
-        except msgspec.DecodeError:
+            return _DECODER.decode(_spdx_2_part(raw))
+        except msgspec.DecodeError:  # a wrong type, or half of a surrogate pair
             pass
-    return _decode_leniently(json.loads(body), findings)
+    tree = json.loads(raw)
+    wrapped = tree.get("Data")
+    _refuse_other_formats(tree.keys(), json.dumps(tree.get("@context")), isinstance(wrapped, dict))
+    return _decode_leniently(wrapped if "spdxVersion" not in tree and isinstance(wrapped, dict) else tree, findings)
 
 
 def _spdx_2_part(raw: bytes) -> bytes:
-    try:
-        sniffed = _SNIFFER.decode(raw)
-    except msgspec.DecodeError as error:
-        raise NotIndexable(f"The document is not JSON: {error}.") from None
-    if bytes(sniffed.bom_format):
-        raise NotIndexable("This is a CycloneDX document; CycloneDX is not indexed yet.")
-    if b"spdx.org/rdf/3" in bytes(sniffed.context) or (bytes(sniffed.graph) and not bytes(sniffed.spdx_version)):
-        raise NotIndexable("SPDX 3, not indexed yet.")
+    sniffed = _SNIFFER.decode(raw)
+    present = {field.encode_name for field in _SNIFFED_FIELDS if bytes(getattr(sniffed, field.name))}
     wrapped = bytes(sniffed.data)
-    if not bytes(sniffed.spdx_version) and wrapped.startswith(b"{"):
+    _refuse_other_formats(present, bytes(sniffed.context).decode(), wrapped.startswith(b"{"))
+    if "spdxVersion" not in present and wrapped.startswith(b"{"):
         return wrapped  # cosign's generic predicate: {"Data": …, "Timestamp": …}
-    if not bytes(sniffed.spdx_version) and not bytes(sniffed.packages):
-        raise NotIndexable("The document is JSON, but not SPDX: it states neither spdxVersion nor packages.")
     return raw
 
 
-def _decode_leniently(tree: Any, findings: Findings) -> Document:
-    if not isinstance(tree, dict):
-        raise NotIndexable("The document is JSON, but not an object.")
+def _refuse_other_formats(keys: Collection[str], context: str, wraps_object: bool) -> None:
+    if "bomFormat" in keys:
+        raise NotIndexable("This is a CycloneDX document; CycloneDX is not indexed yet.")
+    if "spdx.org/rdf/3" in context or ("@graph" in keys and "spdxVersion" not in keys):
+        raise NotIndexable("SPDX 3, not indexed yet.")
+    if "Data" in keys and "spdxVersion" not in keys and not wraps_object:
+        raise NotIndexable("The predicate wraps text in Data instead of a JSON document; that is not indexed yet.")
+    if not {"spdxVersion", "packages", "Data"} & set(keys):
+        raise NotIndexable("The document is JSON, but not SPDX: it states neither spdxVersion nor packages.")
+
+
+def _decode_leniently(tree: dict[str, Any], findings: Findings) -> Document:
     lists: dict[str, tuple[type[msgspec.Struct], str]] = {
         "packages": (Package, "package"),
         "files": (File, "file"),
