@@ -82,7 +82,7 @@ def tag(at: Manifest, name: str = "latest", moved_at: dt.datetime = NOW) -> Tag:
 
 
 def evidence(of: Manifest, *, kind: Kind = Kind.ATTESTATION, state: str = "verified", **fields) -> Evidence:
-    seed = f"{of.digest} {kind} {fields}".encode()
+    seed = f"{of.digest} {kind} {fields} {Evidence.objects.filter(manifest=of).count()}".encode()
     return Evidence.objects.create(
         image=of.image,
         manifest=of,

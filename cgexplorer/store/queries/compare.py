@@ -1,0 +1,208 @@
+"""Fills the two sides of a comparison from what is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+from django.db.models import Case, IntegerField, QuerySet, Value, When
+
+from cgexplorer import compare as comparison
+from cgexplorer.compare import ComparedPackage, Difference, Side
+from cgexplorer.oci.evidence import Kind
+from cgexplorer.predicates import APKO, PROVENANCE_TYPES, PredicateError, apko, slsa
+from cgexplorer.predicates.reading import flatten
+from cgexplorer.store.models import Evidence, Manifest, Sbom
+from cgexplorer.store.queries import payloads, references
+from cgexplorer.store.queries.references import UnknownReference
+from cgexplorer.store.queries.rows import rows
+
+# Names of the certificate's extensions that say which source was built.
+_SOURCE_EXTENSIONS = ("Source Repository URI", "Source Repository Digest", "Source Repository Ref")
+# States whose contents were signed by somebody; others have no authenticated bytes to show.
+_READABLE = ("verified", "verified-stale", "no-policy", "signer-not-allowed")
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """One side as it was chosen: the manifest, its SBOM, and the platforms that could be chosen instead."""
+
+    reference: str
+    manifest: Manifest
+    platforms: tuple[str, ...]
+    sbom: Sbom | None
+    signature: Evidence | None
+
+    @property
+    def sbom_state(self) -> str:
+        if self.sbom is None:
+            return ""
+        return self.sbom.evidence.state if self.sbom.evidence else "unsigned"
+
+
+class Comparison(msgspec.Struct, frozen=True):
+    before: Compared
+    after: Compared
+    difference: Difference
+    platform: str
+
+
+def compare(before: str, after: str, platform: str = "") -> Comparison:
+    """Compare two references as typed. Without a platform: one that both have, linux/amd64 before others.
+
+    Raises UnknownReference.
+    """
+    roots = references.manifest(before), references.manifest(after)
+    choices = [references.platforms(root) for root in roots]
+    chosen = _platform(before, after, choices, platform)
+    sides = [
+        _compared(text, root, choice, name)
+        for text, root, choice, name in zip((before, after), roots, choices, chosen, strict=True)
+    ]
+    difference = comparison.compare(*(_side(side) for side in sides))
+    warnings = (*difference.warnings, *(warning for side in sides for warning in _warnings(side)))
+    difference = msgspec.structs.replace(difference, warnings=warnings)
+    return Comparison(sides[0], sides[1], difference, platform or (chosen[0] if chosen[0] == chosen[1] else ""))
+
+
+def _platform(before: str, after: str, choices: list[dict[str, Manifest]], wanted: str) -> tuple[str, str]:
+    for text, choice in zip((before, after), choices, strict=True):
+        if not choice:
+            raise UnknownReference(f"{text} is an index, and none of its platforms is stored here.")
+        if wanted and wanted not in choice:
+            raise UnknownReference(f"{text} has no {wanted}; it has {', '.join(choice)}.")
+    if wanted:
+        return wanted, wanted
+    common = [name for name in choices[0] if name in choices[1]]
+    if common:
+        # A platform whose bytes are here answers more than one that is only named.
+        best = min(common, key=lambda name: (_is_missing(choices, name), name != "linux/amd64", common.index(name)))
+        return best, best
+    return next(iter(choices[0])), next(iter(choices[1]))
+
+
+def _is_missing(choices: list[dict[str, Manifest]], platform: str) -> bool:
+    return any(choice[platform].problem for choice in choices)
+
+
+def _compared(text: str, root: Manifest, choice: dict[str, Manifest], platform: str) -> Compared:
+    manifest = choice[platform]
+    sbom = (
+        Sbom.objects.filter(manifest=manifest, indexed=True, packages__isnull=False)
+        .select_related("evidence", "packages")
+        .order_by(_verified_first("evidence__state"), "-pk")
+        .first()
+    )
+    return Compared(
+        reference=text if "/" in text else f"{root.image.name}@{root.digest}",
+        manifest=manifest,
+        platforms=tuple(choice),
+        sbom=sbom,
+        signature=_evidence(manifest).filter(kind=Kind.SIGNATURE).first(),
+    )
+
+
+def _verified_first(field: str) -> Case:
+    return Case(
+        *(When(**{field: state}, then=Value(place)) for place, state in enumerate(_READABLE)),
+        default=Value(len(_READABLE)),
+        output_field=IntegerField(),
+    )
+
+
+def _evidence(manifest: Manifest) -> QuerySet[Evidence]:
+    """Readable evidence of a manifest, the most trusted first."""
+    return (
+        Evidence.objects.filter(manifest=manifest, state__in=_READABLE)
+        .select_related("payload", "verdict")
+        .order_by(_verified_first("state"), "-pk")
+    )
+
+
+def _side(side: Compared) -> Side:
+    packages = _packages(side.sbom)
+    provenance = _evidence(side.manifest).filter(predicate_type__in=PROVENANCE_TYPES).first()
+    configuration = _evidence(side.manifest).filter(predicate_type=APKO).first()
+    signer = side.signature or provenance or configuration or (side.sbom.evidence if side.sbom else None)
+    return Side(
+        reference=side.reference,
+        digest=side.manifest.digest,
+        platform=side.manifest.platform or None,
+        packages=packages,
+        config={**_image_configuration(side.manifest), **_apko_configuration(configuration)},
+        provenance=_provenance(provenance, packages),
+        signer=(signer.identity or None) if signer else None,
+        generator=side.sbom.generator if side.sbom else "",
+    )
+
+
+def _packages(sbom: Sbom | None) -> tuple[ComparedPackage, ...]:
+    if sbom is None:
+        return ()
+    found = rows(
+        """SELECT c.ecosystem, c.namespace, c.name, p.version, p.arch, coalesce(l.expression, '')
+        FROM store_package p JOIN store_component c ON c.id = p.component_id
+        LEFT JOIN store_license l ON l.id = p.license_id WHERE p.id = ANY(%s::int[])""",
+        [sbom.packages.package_ids],
+    )
+    return tuple(ComparedPackage(*row) for row in found)
+
+
+def _image_configuration(manifest: Manifest) -> dict[str, str]:
+    """What a runtime reads. Environment variables by name, so that one changed is one row."""
+    if manifest.config is None:
+        return {}
+    try:
+        document = msgspec.json.decode(payloads.content(manifest.config), type=dict[str, Any])
+    except msgspec.DecodeError:
+        return {}
+    runtime = document.get("config")
+    if not isinstance(runtime, dict):
+        return {}
+    variables = runtime.pop("Env", None)
+    values = dict(flatten({name: value for name, value in runtime.items() if value not in (None, "", [], {})}))
+    if isinstance(variables, list):
+        for variable in variables:
+            name, _, value = str(variable).partition("=")
+            values[f"Env.{name}"] = value
+    return {f"image.{path}": value for path, value in values.items() if path}
+
+
+def _apko_configuration(evidence: Evidence | None) -> dict[str, str]:
+    if evidence is None:
+        return {}
+    try:
+        found = apko.parse(payloads.predicate(evidence)).flat()
+    except PredicateError:
+        return {}
+    # The packages are compared as packages.
+    return {f"apko.{path}": value for path, value in found.items() if not path.startswith("contents.packages.")}
+
+
+def _provenance(evidence: Evidence | None, packages: tuple[ComparedPackage, ...]) -> Mapping[str, str]:
+    if evidence is None:
+        return {}
+    try:
+        found = slsa.parse(payloads.predicate(evidence)).flat()
+    except PredicateError:
+        found = {}
+    # apko states its packages as build parameters; those that the SBOM holds are compared there.
+    listed = {(f"internalParameters.{package.name}", package.version) for package in packages}
+    found = {path: value for path, value in found.items() if (path, value) not in listed}
+    certificate = (evidence.verdict.certificate if evidence.verdict else None) or {}
+    for extension in certificate.get("extensions", ()):
+        if extension["name"] in _SOURCE_EXTENSIONS:
+            found[f"certificate.{extension['name']}"] = extension["value"]
+    return found
+
+
+def _warnings(side: Compared) -> list[str]:
+    found = []
+    if side.manifest.problem:
+        found.append(f"{side.reference} {side.manifest.platform}: {side.manifest.problem}.")
+    if side.sbom is not None and side.sbom_state != "verified":
+        found.append(
+            f"The SBOM of {side.reference} is not verified ({side.sbom_state.replace('-', ' ')}): "
+            "its packages are what somebody says, not what the allowed signer signed."
+        )
+    return found
