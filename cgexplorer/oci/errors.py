@@ -20,6 +20,8 @@ class NotInLayout(NotFound):
 class Unreachable(OciError):
     """No answer: DNS, connection, time-out, or 5xx after all retries."""
 
+    retry_after_s: float | None = None  # what the registry asked for, 1 s to 1 h
+
 
 class Unauthorized(OciError):
     """The registry wants other credentials than the ones we have."""

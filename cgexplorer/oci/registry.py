@@ -1,0 +1,211 @@
+"""A source that is a registry (OCI distribution-spec 1.1), asked as a hostile one would have to be."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Self
+from urllib.parse import urljoin
+
+from cgexplorer.oci import digest as digests
+from cgexplorer.oci import manifest, strict_json
+from cgexplorer.oci.auth import Authorizer
+from cgexplorer.oci.docker_config import Credentials
+from cgexplorer.oci.docker_config import credentials as stored_credentials
+from cgexplorer.oci.errors import (
+    DigestMismatch,
+    Malformed,
+    NotFound,
+    ReferenceError,
+    Refused,
+    TooLarge,
+    Unauthorized,
+    Unreachable,
+)
+from cgexplorer.oci.manifest import ACCEPTED_TYPES, MAX_MANIFEST_BYTES, OCI_INDEX, Descriptor, Manifest
+from cgexplorer.oci.origin import split
+from cgexplorer.oci.reference import DEFAULT_REGISTRY, Reference, check_host, is_repository, is_tag
+from cgexplorer.oci.transport import Answer, Patience, Transport
+
+MAX_LIST_BYTES = 4 << 20
+MAX_BLOB_BYTES = 32 << 20
+MAX_PAGES = 200
+MAX_TAGS = 100_000
+_ACCEPT = ", ".join(ACCEPTED_TYPES)
+_NO_REFERRERS_API = frozenset({400, 404, 405, 406, 501})
+_LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[^,;<>"]+(?:="[^"]*")?)*)')
+
+
+def connect(
+    reference_or_host: Reference | str,
+    *,
+    insecure: frozenset[str] = frozenset(),
+    docker_config: Path | None = None,
+    patience: Patience | None = None,
+) -> Registry:
+    """The registry of a reference, or the one named `host[:port]`.
+
+    `insecure` lists the hosts (spelled as in references) that are asked by plain http and may have private addresses.
+    Without `docker_config` no credentials are used; Docker's own file is at `docker_config.default_path()`.
+    """
+    host = check_host(reference_or_host) if isinstance(reference_or_host, str) else reference_or_host.registry
+    credentials = stored_credentials(host, docker_config)
+    return Registry(host, Transport(insecure=insecure, patience=patience), credentials)
+
+
+class Registry:
+    """One registry as a `Source`. Close it, or use it in a `with` statement. Several threads may ask at once."""
+
+    kind = "registry"
+
+    def __init__(
+        self,
+        host: str,
+        transport: Transport,
+        credentials: Credentials | None = None,
+        *,
+        max_blob_bytes: int = MAX_BLOB_BYTES,
+    ) -> None:
+        self.host = host
+        self.max_blob_bytes = max_blob_bytes
+        scheme = "http" if host in transport.origins.insecure else "https"
+        self._base = f"{scheme}://{'registry-1.docker.io' if host == DEFAULT_REGISTRY else host}"
+        self._transport = transport
+        self._authorizer = Authorizer(transport, self._base, credentials)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        self._transport.close()
+
+    def resolve(self, repository: str, tag: str) -> str:
+        if not is_tag(tag):
+            raise ReferenceError(f"{tag[:80]!a} is not a tag.")
+        what = f"the tag {tag} of {self.host}/{repository}"
+        head = self._ask("HEAD", repository, f"manifests/{tag}", what, MAX_MANIFEST_BYTES, _ACCEPT)
+        told = head.headers.get("docker-content-digest", "")
+        if head.status == 404:
+            raise NotFound(f"The registry does not have {what}.")
+        if head.status == 200 and digests.is_digest(told):
+            return told
+        answer = self._good(self._ask("GET", repository, f"manifests/{tag}", what, MAX_MANIFEST_BYTES, _ACCEPT), what)
+        found = digests.of(answer.body)
+        if answer.headers.get("docker-content-digest", found) != found:
+            raise DigestMismatch(f"The registry sent other bytes for {what} than it says.")
+        manifest.parse(answer.body, answer.headers.get("content-type", ""), found)
+        return found
+
+    def manifest(self, repository: str, digest: str) -> Manifest:
+        _require_digest(digest)
+        what = f"the manifest {digests.short(digest)} of {self.host}/{repository}"
+        answer = self._ask("GET", repository, f"manifests/{digest}", what, MAX_MANIFEST_BYTES, _ACCEPT)
+        return manifest.parse(self._good(answer, what).body, answer.headers.get("content-type", ""), digest)
+
+    def blob(self, repository: str, digest: str, size: int) -> bytes:
+        _require_digest(digest)
+        if size > self.max_blob_bytes:
+            raise TooLarge(f"{digests.short(digest)} has {size} bytes; at most {self.max_blob_bytes} are read.")
+        what = f"the blob {digests.short(digest)} of {self.host}/{repository}"
+        content = self._good(self._ask("GET", repository, f"blobs/{digest}", what, size), what).body
+        if len(content) != size:
+            raise DigestMismatch(f"The registry sent {len(content)} bytes for {what}; its manifest says {size}.")
+        if digests.of(content) != digest:
+            raise DigestMismatch(f"The registry sent other bytes for {what}.")
+        return content
+
+    def tags(self, repository: str) -> Iterator[str]:
+        number = 0
+        for page in self._pages(repository, "tags/list?n=1000", f"the tags of {self.host}/{repository}", "*/*"):
+            listed = strict_json.loads(page.body, max_bytes=MAX_LIST_BYTES).get("tags")
+            for tag in listed if isinstance(listed, list) else [] if listed is None else [listed]:
+                number += 1
+                if not isinstance(tag, str) or not is_tag(tag):
+                    raise Malformed(f"The registry lists something that is no tag of {self.host}/{repository}.")
+                if number > MAX_TAGS:
+                    raise TooLarge(f"{self.host}/{repository} has more than {MAX_TAGS} tags.")
+                yield tag
+
+    def referrers(self, repository: str, digest: str) -> tuple[Descriptor, ...]:
+        """By the API where there is one, else by the fallback tag `sha256-<hex>`, which must be an index."""
+        _require_digest(digest)
+        what = f"the referrers of {digests.short(digest)} in {self.host}/{repository}"
+        found: list[Descriptor] = []
+        first = self._ask("GET", repository, f"referrers/{digest}", what, MAX_LIST_BYTES, OCI_INDEX)
+        if first.status not in _NO_REFERRERS_API:
+            try:
+                for page in self._pages(repository, f"referrers/{digest}", what, OCI_INDEX, first):
+                    found.extend(manifest.descriptors(page.body))
+                return tuple(found)
+            except Malformed:  # a proxy's page of HTML with status 200 is no answer
+                if found:
+                    raise
+        return self._fallback(repository, digest)
+
+    def _fallback(self, repository: str, digest: str) -> tuple[Descriptor, ...]:
+        try:
+            listed = self.resolve(repository, digest.replace(":", "-"))
+        except NotFound:
+            return ()
+        return () if listed == digest else self.manifest(repository, listed).children
+
+    def _pages(
+        self, repository: str, path: str, what: str, accept: str, first: Answer | None = None
+    ) -> Iterator[Answer]:
+        """Page after page by `Link`, on this registry only, never the same twice."""
+        seen: set[str] = set()
+        answer = self._good(first or self._ask("GET", repository, path, what, MAX_LIST_BYTES, accept), what)
+        while True:
+            yield answer
+            url = _next_page(answer)
+            if not url:
+                return
+            if split(url)[:3] != split(self._base)[:3]:
+                raise Refused(f"The registry continues {what} on another host.")
+            if url in seen or len(seen) >= MAX_PAGES:
+                raise Malformed(f"The registry never ends {what}.")
+            seen.add(url)
+            answer = self._good(self._ask_url("GET", url, repository, what, MAX_LIST_BYTES, accept), what)
+
+    def _ask(self, method: str, repository: str, path: str, what: str, max_bytes: int, accept: str = "*/*") -> Answer:
+        if not is_repository(repository):
+            raise ReferenceError(f"{repository[:80]!a} is not a repository name.")
+        return self._ask_url(method, f"{self._base}/v2/{repository}/{path}", repository, what, max_bytes, accept)
+
+    def _ask_url(self, method: str, url: str, repository: str, what: str, max_bytes: int, accept: str) -> Answer:
+        sent = self._authorizer.header(repository)
+        answer = self._transport.send(method, url, max_bytes=max_bytes, accept=accept, authorization=sent)
+        if answer.status == 401:
+            sent = self._authorizer.answer(answer, repository, sent)
+            answer = self._transport.send(method, url, max_bytes=max_bytes, accept=accept, authorization=sent)
+        if answer.status in (401, 403):
+            raise Unauthorized(
+                f"The registry {self.host} does not let us read {what} (it answered {answer.status}). "
+                "Some registries say so of repositories that do not exist."
+            )
+        return answer
+
+    def _good(self, answer: Answer, what: str) -> Answer:
+        if answer.status == 404:
+            raise NotFound(f"The registry does not have {what}.")
+        if answer.status >= 500:
+            raise Unreachable(f"The registry {self.host} answered {answer.status} when asked for {what}.")
+        if answer.status != 200:
+            raise Malformed(f"The registry {self.host} answered {answer.status} when asked for {what}.")
+        return answer
+
+
+def _next_page(answer: Answer) -> str:
+    for target, parameters in _LINK.findall(answer.headers.get("link", "")[:8192]):
+        if re.search(r';\s*rel="?next"?\s*(?:;|$)', parameters, re.IGNORECASE):
+            return urljoin(answer.url, str(target))
+    return ""
+
+
+def _require_digest(digest: str) -> None:
+    if not digests.is_digest(digest):
+        raise ReferenceError(f"{digest[:80]!a} is not a sha256 digest.")
