@@ -1,7 +1,7 @@
 """The schema. One module per stage of the data's journey; `record` writes it, `queries` reads it."""
 
 from cgexplorer.store.models.activity import Activity
-from cgexplorer.store.models.evidence import Attestation, Evidence, Payload, Signature, VerificationRun, VerdictRow
+from cgexplorer.store.models.evidence import Attestation, Evidence, Payload, Signature, VerdictRow, VerificationRun
 from cgexplorer.store.models.image import Image, IndexEntry, Manifest, Registry, Tag, TagMove
 from cgexplorer.store.models.package import Component, ComponentImage, License, Package, PackageImage
 from cgexplorer.store.models.policy import PolicyRow, TrustRoot

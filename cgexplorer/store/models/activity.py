@@ -4,7 +4,7 @@ from django.db import models
 
 
 class Activity(models.Model):
-    """One fetch, import or re-verification: what was asked, how far it is, how it ended. The queue holds only its id."""
+    """One fetch or re-verification: what was asked, how far it is, how it ended. The queue holds only its id."""
 
     kind = models.CharField(max_length=16)  # fetch, re-verify
     subject = models.CharField(max_length=800)  # reference or digest

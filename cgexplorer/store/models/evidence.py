@@ -2,6 +2,7 @@
 
 from typing import ClassVar
 
+from django.contrib.postgres.indexes import HashIndex
 from django.db import models
 
 from cgexplorer.oci.evidence import Kind
@@ -27,7 +28,8 @@ class Evidence(models.Model):
     kind = models.CharField(max_length=12)  # oci.evidence.Kind
     carrier = models.CharField(max_length=71, blank=True)  # digest of the manifest that carries it
     media_type = models.CharField(max_length=127)
-    annotations = models.JSONField(default=dict)  # of the layer descriptor, as the source holds them
+    # JSON of the layer's annotations, exactly as the source holds them. Text: jsonb refuses what JSON allows (NUL).
+    annotations_json = models.TextField(default="{}")
     content = models.ForeignKey(Payload, models.PROTECT, related_name="+")  # the layer
     # sha256 over layer and annotations. Bundles are malleable, so this is the identity of storage, not of the claim:
     # an SBOM is one per (manifest, payload), whatever the number of envelopes around it.
@@ -51,7 +53,7 @@ class Evidence(models.Model):
         constraints = [models.UniqueConstraint(fields=["manifest", "fingerprint"], name="evidence_once")]
         indexes = [
             models.Index(fields=["predicate_type", "manifest"], name="evidence_predicate"),
-            models.Index(fields=["identity"], name="evidence_identity"),
+            HashIndex(fields=["identity"], name="evidence_identity"),  # longer than a B-tree entry may be
         ]
 
     def __str__(self) -> str:

@@ -65,9 +65,15 @@ class ComponentImage(models.Model):
     component = models.ForeignKey(Component, models.CASCADE)
     image = models.ForeignKey("store.Image", models.CASCADE)
 
+    def __str__(self) -> str:
+        return f"{self.component_id} in {self.image_id}"
+
 
 class PackageImage(models.Model):
     pk = models.CompositePrimaryKey("package_id", "image_id")
     package = models.ForeignKey(Package, models.CASCADE)
     image = models.ForeignKey("store.Image", models.CASCADE)
     first_sbom = models.ForeignKey("store.Sbom", models.CASCADE, related_name="+")
+
+    def __str__(self) -> str:
+        return f"{self.package_id} in {self.image_id}"

@@ -11,7 +11,8 @@ class Sbom(models.Model):
     image = models.ForeignKey("store.Image", models.CASCADE)
     manifest = models.ForeignKey("store.Manifest", models.CASCADE, related_name="sboms")
     platform = models.CharField(max_length=64, blank=True)
-    evidence = models.ForeignKey("store.Evidence", models.SET_NULL, null=True, related_name="sboms")  # null = unsigned file
+    # The best of the evidence that carries it; null = an unsigned file.
+    evidence = models.ForeignKey("store.Evidence", models.SET_NULL, null=True, related_name="sboms")
     document = models.ForeignKey("store.Payload", models.PROTECT, related_name="+")  # the predicate, exactly as signed
     format = models.CharField(max_length=16, blank=True)
     spec_version = models.CharField(max_length=32, blank=True)
@@ -47,7 +48,9 @@ class SbomPackages(models.Model):
 
     class Meta:
         indexes = [
-            GinIndex(fields=["package_ids"], name="sbom_packages_current", fastupdate=False, condition=Q(searchable=True)),
+            GinIndex(
+                fields=["package_ids"], name="sbom_packages_current", fastupdate=False, condition=Q(searchable=True)
+            ),
         ]
 
     def __str__(self) -> str:
