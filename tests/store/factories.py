@@ -169,8 +169,8 @@ def sbom(of: Manifest, *packages: Package, state: str = "verified", searchable: 
         manifest=of,
         platform=of.platform,
         evidence=evidence(of, state=state) if state else None,
-        document=payload(f"document of {of.digest}".encode()),
         **{
+            "document": fields.pop("document", None) or payload(f"document of {of.digest}".encode()),
             "format": "spdx", "generator": "apko 0.30.1", "indexed": True, "installed_count": len(packages),
             "package_count": len(packages), "ingested_at": NOW, **fields,
         },
