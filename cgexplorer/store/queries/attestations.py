@@ -63,7 +63,7 @@ def header(evidence: Evidence) -> Header | None:
 
 
 class _Bundle(msgspec.Struct):
-    envelope: msgspec.Raw | None = msgspec.field(name="dsseEnvelope", default=None)
+    envelope: msgspec.Raw = msgspec.field(name="dsseEnvelope", default=msgspec.Raw(b""))
 
 
 def envelope(evidence: Evidence) -> bytes:
@@ -72,10 +72,9 @@ def envelope(evidence: Evidence) -> bytes:
     if evidence.form == Form.LEGACY:
         return stored
     try:
-        found = msgspec.json.decode(stored, type=_Bundle).envelope
+        return bytes(msgspec.json.decode(stored, type=_Bundle).envelope)
     except msgspec.DecodeError:
         return b""
-    return bytes(found) if found is not None else b""
 
 
 def bundle(evidence: Evidence) -> bytes:
