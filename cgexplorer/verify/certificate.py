@@ -19,7 +19,7 @@ from cryptography.x509.certificate_transparency import LogEntryType, SignedCerti
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from cgexplorer.verify import verdict
-from cgexplorer.verify.errors import Fault
+from cgexplorer.verify.errors import Fault, Malformed
 from cgexplorer.verify.trust_root import Authority, TrustRoot
 
 FULCIO = "1.3.6.1.4.1.57264.1."
@@ -165,7 +165,10 @@ def check_usage(certificate: x509.Certificate) -> str:
 
 
 def describe(certificate: x509.Certificate) -> verdict.Certificate:
-    """All that the certificate says, with Fulcio's extensions by name. Believe it only when the chain holds."""
+    """All that the certificate says, with Fulcio's extensions by name. Believe it only when the chain holds.
+
+    Raises Malformed for names that no certificate authority would write.
+    """
     extensions = tuple(filter(None, (_extension(item) for item in certificate.extensions)))
     values = {item.oid: item.value for item in extensions}
     return verdict.Certificate(
@@ -197,6 +200,7 @@ def _extension(item: x509.Extension[x509.ExtensionType]) -> verdict.Extension | 
         value = raw.decode() if number in _RAW_EXTENSIONS else asn1.decode_der(str, raw)
     except ValueError:
         value = raw.hex()
+    value = value if value.isprintable() else raw.hex()
     return verdict.Extension(oid, EXTENSION_NAMES.get(number, oid), value)
 
 
@@ -206,9 +210,19 @@ def _subjects(certificate: x509.Certificate) -> tuple[str, ...]:
     except x509.ExtensionNotFound:
         return ()
     others = [item.value for item in names.get_values_for_type(x509.OtherName) if item.type_id == OTHER_NAME]
-    return (
+    subjects = (
         *names.get_values_for_type(x509.UniformResourceIdentifier),
         *names.get_values_for_type(x509.RFC822Name),
         *names.get_values_for_type(x509.DNSName),
-        *(asn1.decode_der(str, item) for item in others),
+        *(_utf8(item) for item in others),
     )
+    if not all(item.isprintable() for item in subjects):
+        raise Malformed("a name in the certificate has control characters")
+    return subjects
+
+
+def _utf8(der: bytes) -> str:
+    try:
+        return asn1.decode_der(str, der)
+    except ValueError:
+        raise Malformed("a name in the certificate is no UTF8String") from None

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import msgspec
+from cryptography.hazmat.primitives import hashes
 
 from cgexplorer.oci.evidence import Evidence, Form, Kind
 from cgexplorer.verify import bundle, keys, log_binding, log_entry, signer, verdict
@@ -202,7 +203,7 @@ class Examination:
             for item in self._bound_entries(material):
                 logged = log_binding.read(item)
                 if logged.label == log_binding.PUBLIC_KEY:
-                    self.key = keys.from_der(logged.der)
+                    self.key = keys.from_der(logged.der, self._digest_algorithm)
                     return
             policy = self._sane_policy
             if policy is not None and policy.key_pem:
@@ -211,6 +212,10 @@ class Examination:
             self.key_fault = Fault("a key of a kind in Sigstore's registry", str(error), unsupported=True)
         except Fault:
             return  # the log binding check says what is wrong with the entry
+
+    @property
+    def _digest_algorithm(self) -> hashes.HashAlgorithm | None:
+        return signer.digest_algorithm(self._sane_policy)
 
     # 4: RFC 3161 timestamps; read first because a log without times of its own needs them
     def _read_tokens(self, material: Material) -> Fault | None:

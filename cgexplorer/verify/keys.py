@@ -111,7 +111,7 @@ def from_der(der: bytes, hash_algorithm: hashes.HashAlgorithm | None = None, *, 
     return wrap(key, hash_algorithm, pss=pss)
 
 
-def from_pem(pem: str) -> PublicKey:
+def from_pem(pem: str, hash_algorithm: hashes.HashAlgorithm | None = None) -> PublicKey:
     """One `PUBLIC KEY` block, as `cosign public-key` prints it. Raises UnusableKey."""
     try:
         label, der = strict.pem_block(pem, "the key")
@@ -119,4 +119,4 @@ def from_pem(pem: str) -> PublicKey:
         raise UnusableKey(str(error)) from None
     if label != "PUBLIC KEY":
         raise UnusableKey(f"this is a {label}, not a public key")
-    return from_der(der)
+    return from_der(der, hash_algorithm)

@@ -12,7 +12,7 @@ from cryptography import x509
 
 from cgexplorer.oci.evidence import Evidence
 from cgexplorer.verify import strict
-from cgexplorer.verify.errors import Fault, Malformed
+from cgexplorer.verify.errors import Fault, Malformed, printable
 
 MAX_CONTENT_BYTES = 128 << 20
 MAX_ANNOTATION_BYTES = 1 << 20  # a Rekor entry with its certificate is about 5 kB
@@ -176,7 +176,7 @@ def entry_from_body(
     kind, version, spec = wire.get("kind"), wire.get("apiVersion"), wire.get("spec")
     if not (isinstance(kind, str) and isinstance(version, str) and isinstance(spec, dict)):
         raise Malformed("the log entry's body names no kind, version and spec")
-    named = f"{kind} {version}"[:60]
+    named = printable(f"{kind} {version}"[:60])
     return OfferedEntry(
         log_id=log_id,
         index=index,

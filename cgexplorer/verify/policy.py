@@ -19,6 +19,7 @@ class Policy(msgspec.Struct, frozen=True):
     identity: str = ""
     identity_regexp: str = ""
     key_pem: str = ""
+    key_digest: str = ""  # "sha256", "sha384" or "sha512" when signatures with `key_pem` use another than the usual one
     workflow_trigger: str = ""
     workflow_sha: str = ""
     workflow_name: str = ""

@@ -7,6 +7,7 @@ flags search anywhere (`whole_match` off).
 from __future__ import annotations
 
 import re2
+from cryptography.hazmat.primitives import hashes
 
 from cgexplorer.verify import certificate as certificates
 from cgexplorer.verify import keys, verdict
@@ -15,7 +16,12 @@ from cgexplorer.verify.keys import PublicKey
 from cgexplorer.verify.policy import Policy
 
 MAX_PATTERN_CHARACTERS = 512
-_ALWAYS_TRUE = frozenset({".*", "^.*$", "(.*)", "^(.*)$", ".+", "^.+$", "(?s).*", "(?s).+", "[\\s\\S]*"})
+_NOBODY = "nobody at all"  # neither URL nor e-mail address: a pattern that matches it would match everybody
+_DIGESTS: dict[str, hashes.HashAlgorithm] = {
+    "sha256": hashes.SHA256(),
+    "sha384": hashes.SHA384(),
+    "sha512": hashes.SHA512(),
+}
 _WORKFLOW = (
     ("workflow_trigger", 2),
     ("workflow_sha", 3),
@@ -38,17 +44,26 @@ def check_policy(policy: Policy) -> str:
     for pattern in filter(None, (policy.issuer_regexp, policy.identity_regexp)):
         if len(pattern) > MAX_PATTERN_CHARACTERS:
             raise Fault(f"a pattern of at most {MAX_PATTERN_CHARACTERS} characters", f"{len(pattern)}")
-        if policy.whole_match and pattern in _ALWAYS_TRUE:
-            raise Fault("a pattern that somebody fails", f"{pattern}, which everybody matches")
-        _compiled(pattern)
+        if _compiled(pattern).fullmatch(_NOBODY) and policy.whole_match:
+            raise Fault("a pattern that somebody fails", f"{pattern[:60]}, which everybody matches")
     return "issuer and identity"
 
 
 def policy_key(policy: Policy) -> PublicKey:
     try:
-        return keys.from_pem(policy.key_pem)
+        return keys.from_pem(policy.key_pem, digest_algorithm(policy))
     except UnusableKey as error:
         raise Fault("a usable public key", str(error)) from None
+
+
+def digest_algorithm(policy: Policy | None) -> hashes.HashAlgorithm | None:
+    """The hash that the policy names for its key, None for the usual one of the key's kind."""
+    if policy is None or not policy.key_digest:
+        return None
+    algorithm = _DIGESTS.get(policy.key_digest)
+    if algorithm is None:
+        raise Fault(f"one of {', '.join(_DIGESTS)}", policy.key_digest[:40])
+    return algorithm
 
 
 def check_issuer(described: verdict.Certificate, policy: Policy | None) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from cgexplorer.oci import digest as digests
 from cgexplorer.oci.evidence import Kind
 from cgexplorer.verify import strict, verdict
 from cgexplorer.verify.errors import Fault, Malformed
@@ -45,7 +46,8 @@ def read(material: Material) -> Claims:
             return _statement(material)
     except Malformed as error:
         raise Fault("a payload that can be read in one way only", str(error)) from None
-    raise Fault("an in-toto statement or a simple-signing payload", "a signature over bare bytes")
+    found = "a signature over bare bytes"
+    raise Fault("an in-toto statement or a simple-signing payload", found, unsupported=True)
 
 
 def _simple_signing(payload: bytes) -> Claims:
@@ -58,7 +60,7 @@ def _simple_signing(payload: bytes) -> Claims:
     if not isinstance(identity.get("docker-reference"), str) or not identity["docker-reference"]:
         raise Fault("a docker-reference in the payload", "none")
     digest = image.get("docker-manifest-digest")
-    if not isinstance(digest, str):
+    if not isinstance(digest, str) or not digests.is_digest(digest):
         raise Fault("a docker-manifest-digest in the payload", "none")
     optional = wire.get("optional") or {}
     if not isinstance(optional, dict):
@@ -75,11 +77,11 @@ def _statement(material: Material) -> Claims:
     statement_type, predicate_type, subjects = wire.get("_type"), wire.get("predicateType"), wire.get("subject")
     if not isinstance(statement_type, str) or statement_type not in STATEMENT_TYPES:
         raise Fault("an in-toto statement v0.1 or v1", f"_type {str(statement_type)[:80]!r}")
-    if not isinstance(predicate_type, str) or not predicate_type:
+    if not isinstance(predicate_type, str) or not predicate_type or not predicate_type.isprintable():
         raise Fault("a predicate type", "none")
     if not isinstance(subjects, list) or not 0 < len(subjects) <= MAX_SUBJECTS:
         raise Fault(f"1 to {MAX_SUBJECTS} subjects", f"{len(subjects)}" if isinstance(subjects, list) else "none")
-    digests: list[str] = []
+    signed: list[str] = []
     annotations: dict[str, str] = {}
     for subject in subjects:
         values = subject.get("digest") if isinstance(subject, dict) else None
@@ -87,8 +89,9 @@ def _statement(material: Material) -> Claims:
             raise Fault(f"subjects with at most {MAX_DIGESTS} digests", "one without or with more")
         strict.refuse_twins(subject, "a subject")
         strict.refuse_twins(values, "a subject's digests")
-        if isinstance(values.get("sha256"), str):
-            digests.append("sha256:" + values["sha256"])
+        digest = f"sha256:{values.get('sha256')}"
+        if digests.is_digest(digest):
+            signed.append(digest)
         notes = subject.get("annotations")
         if isinstance(notes, dict):
             annotations |= {k: v for k, v in notes.items() if isinstance(v, str)}
@@ -99,7 +102,7 @@ def _statement(material: Material) -> Claims:
     return Claims(
         Kind.SIGNATURE if predicate_type == SIGN else Kind.ATTESTATION,
         verdict.Statement(
-            material.payload, material.payload_type, statement_type, predicate_type, tuple(digests), predicate
+            material.payload, material.payload_type, statement_type, predicate_type, tuple(signed), predicate
         ),
         annotations,
     )

@@ -1,0 +1,161 @@
+"""The stand-alone verifier: cosign's commands and flags, our checks and report.
+
+Exit: 0 something that meets the flags is verified, 1 nothing does, 2 usage, 3 could not check.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import msgspec
+
+from cgexplorer.oci import digest as digests
+from cgexplorer.oci import docker_config, registry
+from cgexplorer.oci import evidence as evidences
+from cgexplorer.oci import reference as references
+from cgexplorer.oci.errors import OciError, ReferenceError
+from cgexplorer.oci.evidence import Discovery, Evidence, Form, Kind
+from cgexplorer.oci.layout import Layout
+from cgexplorer.oci.source import Source
+from cgexplorer.verify import flags, report, text
+from cgexplorer.verify.errors import TrustRootError
+from cgexplorer.verify.flags import UsageError
+from cgexplorer.verify.policy import Policy
+from cgexplorer.verify.verdict import State, Verdict
+from cgexplorer.verify.verifier import Verifier
+
+VERIFIED, NOTHING, USAGE, COULD_NOT_CHECK = 0, 1, 2, 3
+MAX_BUNDLE_BYTES = 128 << 20
+MAX_ARTIFACT_BYTES = 1 << 30
+MAX_CONFIG_BYTES = 4 << 20
+
+
+def main(arguments: list[str] | None = None) -> int:
+    given = sys.argv[1:] if arguments is None else arguments
+    try:
+        options = flags.parser().parse_args(flags.explicit_switches(given))
+    except SystemExit as stop:  # argparse has printed what is wrong, or the help
+        return USAGE if stop.code else VERIFIED
+    try:
+        for warning in flags.warnings(options):
+            print(f"warning: {warning}", file=sys.stderr)
+        return verify_bundle(options) if options.command == "verify-bundle" else verify_image(options)
+    except (UsageError, ReferenceError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return USAGE
+    except (OciError, TrustRootError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return COULD_NOT_CHECK
+
+
+def verify_image(options: argparse.Namespace) -> int:
+    """`verify` and `verify-attestation`: everything stored beside one digest, judged one by one."""
+    policy, verifier = flags.policy(options), Verifier(flags.root(options))
+    wanted = flags.predicate_type(options.type) if options.command == "verify-attestation" else None
+    kind = Kind.SIGNATURE if wanted is None else Kind.ATTESTATION
+    with _source(options) as (source, repository, digest):
+        discovery = evidences.discover(source, repository, digest)
+        platform = _platform(source, repository, digest) if options.output == "json" else None
+    pairs = _judge(verifier, discovery, policy, wanted)
+    subject = report.subject_row(pairs, discovery, kind, platform)
+    answer = _report(options, subject)
+    _print(answer, options)
+    return _exit_code(subject.state)
+
+
+def verify_bundle(options: argparse.Namespace) -> int:
+    """The protocol of the sigstore-conformance suite: exit 0 means verified."""
+    policy, verifier = flags.policy(options), Verifier(flags.root(options))
+    raw = flags.read_file(options.bundle, MAX_BUNDLE_BYTES)
+    artifact: bytes | str = options.subject
+    if not digests.is_digest(options.subject):
+        artifact = flags.read_file(Path(options.subject), MAX_ARTIFACT_BYTES)
+    verdict = verifier.verify_bundle(raw, artifact, policy, now=dt.datetime.now(dt.UTC))
+    digest = digests.of(artifact) if isinstance(artifact, bytes) else artifact
+    evidence = Evidence(digest, Form.BUNDLE, verdict.kind, "", "", raw)
+    row = report.evidence_row(verdict, layer=evidence.layer)
+    subject = report.SubjectRow(digest, None, verdict.state, verdict.reason, (row,))
+    _print(_report(options, subject), options)
+    return _exit_code(verdict.state)
+
+
+@contextmanager
+def _source(options: argparse.Namespace) -> Iterator[tuple[Source, str, str]]:
+    """Where the image is read from, its repository there, and its digest. Raises OciError, ReferenceError."""
+    if options.layout is not None:
+        with Layout(options.layout) as layout:
+            if digests.is_digest(options.subject):
+                yield layout, "", options.subject
+                return
+            named = references.parse(options.subject)
+            spellings = (named.name, named.repository)
+            known = [name for name in spellings if any(entry.is_of(name) for entry in layout.entries)]
+            repository = known[0] if known else named.repository
+            yield layout, repository, named.digest or layout.resolve(repository, named.tag)
+        return
+    named = references.parse(options.subject)
+    insecure = frozenset({named.registry}) if options.allow_http_registry else frozenset[str]()
+    with registry.connect(named, insecure=insecure, docker_config=docker_config.default_path()) as source:
+        yield source, named.repository, named.digest or source.resolve(named.repository, named.tag)
+
+
+def _judge(
+    verifier: Verifier, discovery: Discovery, policy: Policy, wanted: str | None
+) -> list[tuple[Evidence, Verdict]]:
+    """A verdict on each signature, or on each attestation of the wanted type.
+
+    When there is none, the others are shown failing the type check: cosign takes any attestation bundle for a
+    signature.
+    """
+    kind, now = (Kind.SIGNATURE if wanted is None else Kind.ATTESTATION), dt.datetime.now(dt.UTC)
+    stored = [item for item in discovery.evidence if item.kind is kind]
+    pairs = [(item, verifier.verify(item, discovery.subject, policy, now=now)) for item in stored]
+    relevant = [pair for pair in pairs if wanted is None or pair[1].predicate_type in ("", wanted)]
+    if relevant:
+        return relevant
+    others = stored or [item for item in discovery.evidence if item.form is Form.BUNDLE]
+    asked = [msgspec.structs.replace(item, kind=kind) for item in others]
+    failing = [(e, verifier.verify(e, discovery.subject, policy, predicate_type=wanted, now=now)) for e in asked]
+    return [(e, msgspec.structs.replace(verdict, kind=kind)) for e, verdict in failing]
+
+
+def _platform(source: Source, repository: str, digest: str) -> str | None:
+    """`linux/arm64`, None for an index or when the image's own configuration is not at hand."""
+    try:
+        manifest = source.manifest(repository, digest)
+        if manifest.is_index or manifest.config is None or manifest.config.size > MAX_CONFIG_BYTES:
+            return None
+        config = json.loads(source.blob(repository, manifest.config.digest, manifest.config.size))
+    except (OciError, ValueError, RecursionError):
+        return None
+    parts = [config.get(name) for name in ("os", "architecture", "variant")] if isinstance(config, dict) else []
+    return "/".join(part for part in parts if isinstance(part, str) and part) or None
+
+
+def _report(options: argparse.Namespace, subject: report.SubjectRow) -> report.Report:
+    return report.Report(
+        reference=options.subject,
+        digest=subject.digest,
+        state=subject.state,
+        subjects=(subject,),
+        warnings=flags.warnings(options),
+    )
+
+
+def _exit_code(state: State) -> int:
+    if state is State.VERIFIED:
+        return VERIFIED
+    return COULD_NOT_CHECK if state is State.COULD_NOT_CHECK else NOTHING
+
+
+def _print(answer: report.Report, options: argparse.Namespace) -> None:
+    print(
+        report.to_json(answer) if options.output == "json" else text.render(answer),
+        end="\n" if options.output == "json" else "",
+    )
