@@ -34,7 +34,7 @@ MAX_PAGES = 200
 MAX_TAGS = 100_000
 _ACCEPT = ", ".join(ACCEPTED_TYPES)
 _NO_REFERRERS_API = frozenset({400, 404, 405, 406, 501})
-_LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[^,;<>"]+(?:="[^"]*")?)*)')
+_LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[^,;<>"=]+(?:=(?:"[^"]*"|[^,;<>"]*))?)*)')
 
 
 def connect(
@@ -97,7 +97,10 @@ class Registry:
         found = digests.of(answer.body)
         if answer.headers.get("docker-content-digest", found) != found:
             raise DigestMismatch(f"The registry sent other bytes for {what} than it says.")
-        manifest.parse(answer.body, answer.headers.get("content-type", ""), found)
+        try:
+            manifest.parse(answer.body, answer.headers.get("content-type", ""), found)
+        except Malformed as error:
+            raise Malformed(f"The registry's answer for {what}: {error}") from error
         return found
 
     def manifest(self, repository: str, digest: str) -> Manifest:
@@ -121,7 +124,10 @@ class Registry:
     def tags(self, repository: str) -> Iterator[str]:
         number = 0
         for page in self._pages(repository, "tags/list?n=1000", f"the tags of {self.host}/{repository}", "*/*"):
-            listed = strict_json.loads(page.body, max_bytes=MAX_LIST_BYTES).get("tags")
+            try:
+                listed = strict_json.loads(page.body, max_bytes=MAX_LIST_BYTES).get("tags")
+            except Malformed as error:
+                raise Malformed(f"The registry's list of the tags of {self.host}/{repository}: {error}") from error
             for tag in listed if isinstance(listed, list) else [] if listed is None else [listed]:
                 number += 1
                 if not isinstance(tag, str) or not is_tag(tag):

@@ -241,9 +241,13 @@ class _Handler(BaseHTTPRequestHandler):
             return None
         if repository is None:
             return self._error(404, "NAME_UNKNOWN")
-        return {"manifests": self._manifest, "blobs": self._blob, "tags": self._tags, "referrers": self._referrers}[
-            what
-        ](repository, name)
+        answers = {
+            "manifests": self._manifest,
+            "blobs": self._blob,
+            "tags": self._tags,
+            "referrers": self._referrers,
+        }
+        return answers[what](repository, name)
 
     def _manifest(self, repository: Repository, name: str) -> None:
         digest = name if digests.is_digest(name) else repository.tags.get(name, "")
