@@ -13,7 +13,9 @@ from license_expression import ExpressionError, get_license_index
 from spdx_tools.common.spdx_licensing import spdx_licensing
 
 UNSTATED = frozenset({"", "NOASSERTION", "NONE"})
-_MAX_EXPRESSION_CHARACTERS = 20_000  # the longest real one has 1,900; the parser recurses
+# The longest real one has 1,900 characters and a few parentheses; parser and printer recurse into them.
+_MAX_EXPRESSION_CHARACTERS = 20_000
+_MAX_PARENTHESES = 100
 
 
 class Family(StrEnum):
@@ -104,7 +106,7 @@ def _categories() -> dict[str, str]:
 
 @lru_cache(maxsize=65_536)
 def _parse(expression: str) -> Any:
-    if len(expression) > _MAX_EXPRESSION_CHARACTERS:
+    if len(expression) > _MAX_EXPRESSION_CHARACTERS or expression.count("(") > _MAX_PARENTHESES:
         return None
     try:
         return spdx_licensing.parse(expression)

@@ -31,7 +31,7 @@ _FIRST_POST_SUFFIX = 5
 
 def apk(version: str) -> bytes | None:
     """Alpine, Wolfi, Chainguard. `-r0` sorts after no revision at all."""
-    match = _APK.match(version)
+    match = _APK.fullmatch(version)
     if match is None:
         return None
     first, *others = match["numbers"].split(".")
@@ -53,7 +53,7 @@ _DEB_RUN = re.compile(r"([^0-9]*)(\d*)", re.ASCII)
 
 
 def deb(version: str) -> bytes | None:
-    match = _DEB.match(version)
+    match = _DEB.fullmatch(version)
     if match is None:
         return None
     upstream, dash, revision = match[2].rpartition("-")
@@ -84,7 +84,7 @@ _RPM_TOKEN = re.compile(r"~|\^|\d+|[A-Za-z]+", re.ASCII)
 
 
 def rpm(version: str) -> bytes | None:
-    match = _RPM.match(version)
+    match = _RPM.fullmatch(version)
     if match is None:
         return None
     return _number(match[1] or 0) + _rpm_part(match[2]) + _rpm_part(match[3] or "")
@@ -112,7 +112,7 @@ _SEMVER = re.compile(
 
 
 def semver(version: str) -> bytes | None:
-    match = _SEMVER.match(version)
+    match = _SEMVER.fullmatch(version)
     if match is None:
         return None
     key = b"".join(_number(match[place] or 0) for place in (1, 2, 3, 4))
@@ -140,7 +140,7 @@ _GEM_SEGMENT = re.compile(r"\d+|[A-Za-z]+", re.ASCII)
 
 
 def gem(version: str) -> bytes | None:
-    if not _GEM.match(version):
+    if not _GEM.fullmatch(version):
         return None
     key = b""
     zeros = b""
@@ -192,7 +192,7 @@ _MAVEN_ONLY_BEFORE_DIGIT = frozenset({"a", "b", "m"})
 
 
 def maven(version: str) -> bytes | None:
-    match = _MAVEN.match(version.lower())
+    match = _MAVEN.fullmatch(version.lower())
     if match is None:
         return None
     numbers = [int(part) for part in match[1].split(".")]
