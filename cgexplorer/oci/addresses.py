@@ -39,6 +39,8 @@ def resolve(host: str, port: int, *, private_allowed: bool, resolver: Resolver =
 
 def is_public(address: Address) -> bool:
     """Global unicast, also after unwrapping IPv4 from IPv6 (mapped, compatible, NAT64, 6to4, Teredo)."""
+    if isinstance(address, IPv6Address) and address.is_site_local:
+        return False
     return all(one.is_global and not one.is_multicast and not one.is_reserved for one in _unwrapped(address))
 
 

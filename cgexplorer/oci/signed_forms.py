@@ -30,7 +30,7 @@ class _Envelope(msgspec.Struct, rename="camel"):
 
 
 class _Bundle(msgspec.Struct, rename="camel"):
-    message_signature: msgspec.Raw | None = None
+    message_signature: dict[str, msgspec.Raw] | None = None
     dsse_envelope: _Envelope | None = None
 
 
