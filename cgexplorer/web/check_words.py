@@ -1,0 +1,117 @@
+"""Checks and states in words: what each check asks, what cosign would say, what a reader can do next."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cgexplorer.oci.evidence import Kind
+from cgexplorer.store.queries.verification import Judged, Report
+from cgexplorer.verify.verdict import Check, CheckName, Outcome, State
+from cgexplorer.web.differing import Marked, differing
+
+
+class Words(msgspec.Struct, frozen=True):
+    title: str
+    asks: str
+
+
+CHECKS = {
+    CheckName.FORMAT: Words("Size and strict parse", "one meaning only: no duplicate keys, strict base64"),
+    CheckName.POLICY: Words("Policy is sane", "an issuer and an identity, no pattern that allows everyone"),
+    CheckName.LOG_ENTRY: Words("Log entry", "a known transparency log has it, and proves so"),
+    CheckName.LOG_BINDING: Words("Log entry is about this", "the entry logs this signature, key and payload"),
+    CheckName.TIMESTAMP: Words("Time of signing", "some verified time exists"),
+    CheckName.CERTIFICATE_CHAIN: Words("Certificate chain", "to a trusted authority, valid at every verified time"),
+    CheckName.SCT: Words("Certificate transparency", "the certificate itself was logged"),
+    CheckName.KEY_USAGE: Words("Key usage", "a code signing certificate with a strong key"),
+    CheckName.ISSUER: Words("Issuer", "who vouched for the signer"),
+    CheckName.IDENTITY: Words("Signer", "who signed, and whether the policy allows it"),
+    CheckName.WORKFLOW: Words("Workflow", "GitHub claims that the policy asks for"),
+    CheckName.SIGNATURE: Words("Signature", "over exactly these bytes"),
+    CheckName.SUBJECT: Words("Subject", "the signed digest is this digest"),
+    CheckName.TYPE: Words("Type", "payload, statement and predicate type are what they claim to be"),
+    CheckName.ANNOTATIONS: Words("Annotations", "key=value pairs that the policy asks for"),
+}
+
+
+class CheckRow(msgspec.Struct, frozen=True):
+    """One check as the report shows it."""
+
+    number: int
+    words: Words
+    outcome: Outcome
+    expected: Marked
+    found: Marked
+
+    @property
+    def outcome_words(self) -> str:
+        return self.outcome.replace("-", " ")
+
+    @property
+    def state(self) -> str:
+        """The colour: green and red belong to what was checked."""
+        return {Outcome.PASSED: "verified", Outcome.FAILED: "failed"}.get(self.outcome, "unsupported")
+
+
+def check_rows(judged: Judged) -> list[CheckRow]:
+    """Failed ones first, each with the differing part alone marked."""
+    return [_row(number, check) for number, check in judged.failed_first]
+
+
+def _row(number: int, check: Check) -> CheckRow:
+    if check.outcome is Outcome.FAILED:
+        expected, found = differing(check.expected, check.found)
+    else:
+        expected, found = Marked(check.expected), Marked(check.found)
+    return CheckRow(number, CHECKS[check.name], check.outcome, expected, found)
+
+
+def cosign_sentences(report: Report) -> tuple[str, ...]:
+    """What `cosign verify` prints when it agrees, for the signature that decided; nothing unless it is verified."""
+    good = [one for one in report.judged if one.row.state in (State.VERIFIED, State.VERIFIED_STALE)]
+    if not good:
+        return ()
+    decided = next((one for one in good if one.evidence.kind == Kind.SIGNATURE), good[0])
+    said = (
+        (CheckName.SUBJECT, "The cosign claims were validated"),
+        (CheckName.LOG_ENTRY, "Existence of the claims in the transparency log was verified offline"),
+        (
+            CheckName.CERTIFICATE_CHAIN,
+            "The code-signing certificate was verified using trusted certificate authority certificates",
+        ),
+    )
+    sentences = [sentence for name, sentence in said if decided.outcome(name) is Outcome.PASSED]
+    if decided.certificate is None:
+        sentences.append("The signatures were verified against the specified public key")
+    return tuple(sentences)
+
+
+NEXT_STEPS = {
+    State.SIGNER_NOT_ALLOWED: (
+        "Use a digest that the allowed signer signed; the tag's timeline shows who signed each.",
+        "Ask the owner of the tag why somebody else signed what it points to.",
+        "Change the policy only if this signer is meant to ship: manage.py add_policy appends a version.",
+    ),
+    State.INVALID: (
+        "Do not run these bytes: a check failed, so nobody is known to stand behind them.",
+        "Fetch the digest again. If it fails again, tell the owner of the repository which check failed.",
+    ),
+    State.UNSIGNED: (
+        "Both storage places were asked and hold nothing for this digest.",
+        "If it should be signed, ask its owner to sign this digest, then press Re-verify.",
+    ),
+    State.NO_POLICY: (
+        "The signature is valid. Say who should sign here: manage.py add_policy --match … --issuer … --identity …",
+        "Until then nothing of this image is shown as verified.",
+    ),
+    State.COULD_NOT_CHECK: (
+        "Something could not be read, so absence proves nothing. The reason names it.",
+        "Press Re-verify when the registry, the trust root or the clock is well again.",
+    ),
+    State.UNSUPPORTED: ("The evidence has a form that this verifier does not know; its bytes are kept.",),
+    State.VERIFIED_STALE: ("The signature is older than the policy allows. Look for a newer digest of this tag.",),
+}
+
+
+def next_steps(state: str) -> tuple[str, ...]:
+    return NEXT_STEPS.get(State(state), ()) if state in State else ()
