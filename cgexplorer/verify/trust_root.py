@@ -157,14 +157,18 @@ def load(raw: bytes, name: str = "") -> TrustRoot:
     return root
 
 
+def public_good_bytes() -> bytes:
+    """What `public_good` reads, as shipped and not yet checked."""
+    return importlib.resources.files("sigstore").joinpath(*PUBLIC_GOOD_FILE.split("/")).read_bytes()
+
+
 @cache
 def public_good() -> TrustRoot:
     """The root of Sigstore's public instance, shipped inside the pinned `sigstore` package and checked by its hash.
 
     Raises TrustRootError when the package ships another one: look at the new root before trusting it.
     """
-    raw = importlib.resources.files("sigstore").joinpath(*PUBLIC_GOOD_FILE.split("/")).read_bytes()
-    root = load(raw, "Sigstore public good")
+    root = load(public_good_bytes(), "Sigstore public good")
     if root.sha256 != PUBLIC_GOOD_SHA256:
         raise TrustRootError(
             f"The sigstore package ships the trusted root sha256:{root.sha256}, not the one that this version of "

@@ -44,9 +44,8 @@ class Evidence(models.Model):
     issuer = models.TextField(blank=True)
     signed_at = models.DateTimeField(null=True)
     log_index = models.BigIntegerField(null=True)
-    payload = models.ForeignKey(
-        Payload, models.PROTECT, null=True, related_name="+"
-    )  # signed bytes, once authenticated
+    payload = models.ForeignKey(Payload, models.PROTECT, null=True, related_name="+")  # signed bytes, authenticated
+    sbom = models.ForeignKey("store.Sbom", models.SET_NULL, null=True, related_name="carriers")  # that it carries
     verdict = models.ForeignKey("store.VerdictRow", models.SET_NULL, null=True, related_name="+")
 
     class Meta:

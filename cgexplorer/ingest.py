@@ -1,0 +1,280 @@
+"""From a reference to rows: the whole way, in order. Read this file first.
+
+    resolve → manifest → children → evidence → verdicts → documents → rows → tag
+
+Network and CPU come first, outside any transaction; then one transaction a manifest; the tag moves last, when all that
+it will point to is stored. Killed anywhere in between, the next run finds what is there and does the rest.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+from collections.abc import Callable
+from importlib import metadata
+
+import msgspec
+
+import cgexplorer
+from cgexplorer.oci.digest import of as digest_of
+from cgexplorer.oci.errors import NotInLayout, OciError
+from cgexplorer.oci.evidence import Discovery, Form, Kind, discover
+from cgexplorer.oci.evidence import Evidence as Found
+from cgexplorer.oci.manifest import Descriptor, Manifest
+from cgexplorer.oci.reference import Reference
+from cgexplorer.oci.source import Source
+from cgexplorer.spdx import parse as spdx
+from cgexplorer.spdx.document import NotIndexable
+from cgexplorer.store import models
+from cgexplorer.store.judges import Judges
+from cgexplorer.store.queries import payloads
+from cgexplorer.store.record import images, unit
+from cgexplorer.store.record.sboms import ParsedSbom
+from cgexplorer.store.record.unit import Judged, Occasion, Unit
+from cgexplorer.verify import summary
+from cgexplorer.verify.verdict import State, Verdict
+
+SPDX_DOCUMENT = "https://spdx.dev/Document"
+NOT_IN_LAYOUT = "not in this layout"
+MAX_CHILDREN = 100  # platforms of one index
+
+type Progress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
+
+
+class ManifestReport(msgspec.Struct, frozen=True):
+    digest: str
+    platform: str  # "" for an index
+    state: State
+    reason: str
+    signatures: int
+    attestations: tuple[tuple[str, State], ...]  # predicate type and state
+    identity: str  # of the best signature
+    problem: str = ""  # why its bytes are not here
+
+
+class IngestReport(msgspec.Struct, frozen=True):
+    reference: str
+    digest: str
+    manifests: tuple[ManifestReport, ...]  # the one asked for first, then an index's children
+
+
+def ingest(
+    reference: Reference, source: Source, *, trigger: str, now: dt.datetime, progress: Progress | None = None
+) -> IngestReport:
+    """Fetch, verify and store what the reference names. Raises OciError when that itself cannot be had.
+
+    What is missing further down (a platform, a piece of evidence) is named in the report and stored as could not check.
+    """
+    tell = progress or (lambda step, done, total: None)
+    tell(f"Resolving {reference}", 0, 0)
+    digest = reference.digest or source.resolve(reference.repository, reference.tag)
+    # From here on everything is asked by digest: a tag that moves meanwhile cannot mix two images.
+    top = source.manifest(reference.repository, digest)
+    children = top.children[:MAX_CHILDREN]
+
+    image = images.image(reference, now)
+    judges = Judges(image.name)
+    occasion = _occasion(trigger, source.kind, now, judges)
+    reports: list[ManifestReport] = []
+    stored: list[tuple[str, models.Manifest]] = []
+    total = 1 + len(children)
+    for child in children:
+        platform = str(child.platform or "")
+        tell(f"Fetching and verifying {platform or child.digest}", len(reports), total)
+        one = _child(reference, source, child, judges, now)
+        stored.append((platform, unit.save(image, one, occasion, now)[0]))
+        reports.append(_report(one))
+    tell("Fetching and verifying the index" if top.is_index else "Fetching and verifying the image", total - 1, total)
+    one = _unit(reference, source, top, "", judges, now)
+    manifest, _ = unit.save(image, one, occasion, now)
+    images.entries(manifest, stored)
+    if reference.tag:
+        images.tag(image, reference.tag, manifest, now)
+    tell("Stored", total, total)
+    return IngestReport(str(reference), digest, (_report(one), *reports))
+
+
+def reverify(manifest: models.Manifest, *, now: dt.datetime, trigger: str = "re-verify") -> models.VerificationRun:
+    """Judge the stored evidence again, without any network, and append a run."""
+    judges = Judges(manifest.image.name)
+    evidence = tuple(_stored(row) for row in manifest.evidence.select_related("content").order_by("pk"))
+    judged = tuple(_judge(found, manifest.digest, judges, now) for found in evidence)
+    state, reason = summary.combine([one.verdict for one in judged], Discovery(manifest.digest, evidence))
+    if not judged:
+        state, reason = _without_evidence(manifest)
+    one = Unit(
+        reference=f"{manifest.image.name}@{manifest.digest}",
+        digest=manifest.digest,
+        state=state,
+        reason=reason,
+        problem=manifest.problem,
+        judged=judged,
+    )
+    run = unit.save(manifest.image, one, _occasion(trigger, "stored", now, judges), now)[1]
+    assert run is not None, "only an import may find nothing new"  # noqa: S101
+    return run
+
+
+def import_sbom(raw: bytes, name: str, *, now: dt.datetime, reference: Reference | None = None) -> models.Sbom:
+    """Keep an SBOM file that nobody signed: browsable, outside the default search.
+
+    Its "image" is `local/<name>` unless a reference is given; its digest is that of the file.
+    """
+    target = reference or Reference("local", name, "latest")
+    image = images.image(target, now)
+    one = Unit(
+        reference=str(target),
+        digest=digest_of(raw),
+        state=State.UNSIGNED,
+        reason="An SBOM file that was imported: nobody signed it.",
+        media_type="application/spdx+json",
+        size=len(raw),
+        file=_parsed(raw),
+    )
+    occasion = Occasion(
+        trigger="ingest",
+        source="file",
+        started_at=now,
+        trust_root_id=None,
+        tools={"cgexplorer": cgexplorer.__version__},
+    )
+    manifest, _ = unit.save(image, one, occasion, now)
+    images.tag(image, target.tag or "latest", manifest, now)
+    return models.Sbom.objects.get(manifest=manifest)
+
+
+def _child(reference: Reference, source: Source, child: Descriptor, judges: Judges, now: dt.datetime) -> Unit:
+    platform = str(child.platform or "")
+    try:
+        manifest = source.manifest(reference.repository, child.digest)
+    except OciError as error:
+        problem = NOT_IN_LAYOUT if isinstance(error, NotInLayout) else str(error)
+        return Unit(
+            reference=str(reference), digest=child.digest, platform=platform, media_type=child.media_type,
+            state=State.COULD_NOT_CHECK, reason=problem, problem=problem,
+        )  # fmt: skip
+    return _unit(reference, source, manifest, platform, judges, now)
+
+
+def _unit(
+    reference: Reference, source: Source, manifest: Manifest, platform: str, judges: Judges, now: dt.datetime
+) -> Unit:
+    config, problem = _config(reference, source, manifest)
+    facts = _facts(config)
+    discovery = discover(source, reference.repository, manifest.digest)
+    judged = tuple(_judge(found, manifest.digest, judges, now) for found in discovery.evidence)
+    state, reason = summary.combine([one.verdict for one in judged], discovery)
+    return Unit(
+        reference=str(reference),
+        digest=manifest.digest,
+        state=state,
+        reason=reason,
+        media_type=manifest.media_type,
+        is_index=manifest.is_index,
+        platform=platform or facts.platform,
+        size=sum(blob.size for blob in (manifest.config, *manifest.layers) if blob is not None),
+        raw=manifest.raw,
+        config=config,
+        created_at=facts.created_at,
+        problem=problem,
+        judged=judged,
+        problems=discovery.problems,
+    )
+
+
+def _judge(found: Found, digest: str, judges: Judges, now: dt.datetime) -> Judged:
+    verdict, policy_id = judges.judge(found, digest, now)
+    return Judged(found, verdict, policy_id, _sbom(verdict))
+
+
+def _sbom(verdict: Verdict) -> ParsedSbom | None:
+    """The document of an SPDX attestation whose signature holds, whoever signed it."""
+    if verdict.statement is None or verdict.predicate_type != SPDX_DOCUMENT:
+        return None
+    return _parsed(verdict.statement.predicate)
+
+
+def _parsed(content: bytes) -> ParsedSbom:
+    try:
+        return ParsedSbom(content, spdx.parse(content))
+    except NotIndexable as error:
+        return ParsedSbom(content, None, str(error))
+
+
+class _Facts(msgspec.Struct, frozen=True):
+    platform: str = ""
+    created_at: dt.datetime | None = None
+
+
+def _config(reference: Reference, source: Source, manifest: Manifest) -> tuple[bytes | None, str]:
+    """The image configuration, or why it could not be had. Nobody signs it, but the manifest names its digest."""
+    if manifest.is_index or manifest.config is None:
+        return None, ""
+    try:
+        return source.blob(reference.repository, manifest.config.digest, manifest.config.size), ""
+    except OciError as error:
+        return None, f"image configuration: {NOT_IN_LAYOUT if isinstance(error, NotInLayout) else error}"
+
+
+def _facts(config: bytes | None) -> _Facts:
+    """Platform and date of an image configuration; anything odd in it counts as absent."""
+    try:
+        found = json.loads(config or b"{}")
+        parts = (found.get("os"), found.get("architecture"), found.get("variant"))
+        created = found.get("created")
+    except (ValueError, AttributeError, RecursionError):
+        return _Facts()
+    try:
+        created_at = dt.datetime.fromisoformat(created) if isinstance(created, str) else None
+    except ValueError:
+        created_at = None
+    aware = created_at if created_at is not None and created_at.tzinfo is not None else None
+    return _Facts("/".join(part for part in parts if isinstance(part, str) and part), aware)
+
+
+def _stored(row: models.Evidence) -> Found:
+    return Found(
+        subject=row.manifest.digest,
+        form=Form(row.form),
+        kind=Kind(row.kind),
+        manifest=row.carrier,
+        media_type=row.media_type,
+        content=payloads.content(row.content),
+        annotations=json.loads(row.annotations_json),
+    )
+
+
+def _without_evidence(manifest: models.Manifest) -> tuple[State, str]:
+    """Stored emptiness proves nothing new: the answer of the last look at the source is repeated with its date."""
+    last = manifest.runs.exclude(source="stored").order_by("-pk").first()
+    if last is None or last.state != State.UNSIGNED:
+        return State.COULD_NOT_CHECK, manifest.problem or "No evidence is stored for it."
+    return State.UNSIGNED, f"{last.reason} (looked at on {last.finished_at:%Y-%m-%d %H:%M} UTC)"
+
+
+def _occasion(trigger: str, source: str, now: dt.datetime, judges: Judges) -> Occasion:
+    tools = {name: metadata.version(name) for name in ("sigstore", "cryptography", "spdx-tools")}
+    return Occasion(
+        trigger=trigger,
+        source=source,
+        started_at=now,
+        trust_root_id=judges.root_id,
+        tools={"cgexplorer": cgexplorer.__version__, **tools},
+    )
+
+
+def _report(one: Unit) -> ManifestReport:
+    verdicts = [judged.verdict for judged in one.judged]
+    signatures = [verdict for verdict in verdicts if verdict.kind is Kind.SIGNATURE]
+    return ManifestReport(
+        digest=one.digest,
+        platform=one.platform,
+        state=one.state,
+        reason=one.reason,
+        signatures=len(signatures),
+        attestations=tuple(
+            (verdict.predicate_type, verdict.state) for verdict in verdicts if verdict.kind is Kind.ATTESTATION
+        ),
+        identity=summary.best(signatures).identity if signatures else "",
+        problem=one.problem,
+    )

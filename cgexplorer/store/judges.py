@@ -1,0 +1,62 @@
+"""The verifiers that judge one image: its policies, each with the trust root that it names."""
+
+from __future__ import annotations
+
+import datetime as dt
+from functools import lru_cache
+
+from cgexplorer.oci.evidence import Evidence
+from cgexplorer.store.models import PolicyRow
+from cgexplorer.store.queries import payloads
+from cgexplorer.store.queries.trust import policies_for
+from cgexplorer.store.record.policies import trust_root
+from cgexplorer.verify import summary
+from cgexplorer.verify import trust_root as roots
+from cgexplorer.verify.policy import Policy
+from cgexplorer.verify.verdict import Verdict
+from cgexplorer.verify.verifier import Verifier
+
+PUBLIC_GOOD = "Sigstore public good"
+
+
+class Judges:
+    """Policies as they are now. `root_id` is the trust root of the first, for the run's record."""
+
+    def __init__(self, image_name: str) -> None:
+        roots.public_good()  # refuses a root that is not the pinned one
+        shipped = trust_root(roots.public_good_bytes(), PUBLIC_GOOD)
+        rows = policies_for(image_name)
+        self.root_id = (rows[0].trust_root_id if rows else None) or shipped.pk
+        self._judges: list[tuple[Verifier, Policy | None, int | None]] = [
+            (_verifier(payloads.content((row.trust_root or shipped).payload)), as_policy(row), row.pk) for row in rows
+        ] or [(_verifier(payloads.content(shipped.payload)), None, None)]
+
+    def judge(self, evidence: Evidence, digest: str, now: dt.datetime) -> tuple[Verdict, int | None]:
+        """The best verdict, and the policy that decided."""
+        verdicts = [
+            (verifier.verify(evidence, digest, policy, now=now), policy_id)
+            for verifier, policy, policy_id in self._judges
+        ]
+        decisive = summary.best([verdict for verdict, _ in verdicts])
+        return next(pair for pair in verdicts if pair[0] is decisive)
+
+
+def as_policy(row: PolicyRow) -> Policy:
+    return Policy(
+        name=row.name,
+        version=row.version,
+        issuer=row.issuer,
+        issuer_regexp=row.issuer_regexp,
+        identity=row.identity,
+        identity_regexp=row.identity_regexp,
+        key_pem=row.key_pem,
+        require_log=row.require_log,
+        require_sct=row.require_sct,
+        max_age_s=row.max_age_s,
+    )
+
+
+@lru_cache(maxsize=32)
+def _verifier(root: bytes) -> Verifier:
+    """Parsing a root costs more than a verification: kept by its bytes."""
+    return Verifier(roots.load(root))

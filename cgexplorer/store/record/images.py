@@ -1,0 +1,77 @@
+"""Registries, images, manifests and tags."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+from django.db import connection, transaction
+
+from cgexplorer.oci.reference import Reference
+from cgexplorer.store.models import Image, IndexEntry, Manifest, Registry, Tag, TagMove
+from cgexplorer.store.record.text import storable
+
+# Tagged now, directly or through an index, and the best evidence that carries the SBOM is verified.
+_SEARCHABLE = """
+UPDATE store_sbompackages held SET searchable = now.searchable
+FROM (
+    SELECT s.id, (
+        EXISTS (SELECT FROM store_tag t WHERE t.manifest_id = s.manifest_id)
+        OR EXISTS (SELECT FROM store_indexentry x JOIN store_tag t ON t.manifest_id = x.index_id
+                   WHERE x.manifest_id = s.manifest_id)
+    ) AND coalesce(e.state = 'verified', false) AS searchable
+    FROM store_sbom s LEFT JOIN store_evidence e ON e.id = s.evidence_id
+    WHERE s.image_id = %s
+) now
+WHERE held.sbom_id = now.id AND held.searchable IS DISTINCT FROM now.searchable
+"""
+
+
+def image(reference: Reference, now: dt.datetime) -> Image:
+    registry, _ = Registry.objects.get_or_create(host=reference.registry)
+    found, created = Image.objects.get_or_create(
+        name=reference.name,
+        defaults={"registry": registry, "repository": reference.repository, "observed_at": now},
+    )
+    if not created:
+        Image.objects.filter(pk=found.pk, observed_at__lt=now).update(observed_at=now)
+    return found
+
+
+def lock(image: Image) -> None:
+    """One writer an image at a time, until the transaction ends. Others wait; nobody deadlocks."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [0x6367, image.pk % (1 << 31)])
+
+
+def entries(index: Manifest, children: list[tuple[str, Manifest]]) -> None:
+    """The (platform, manifest) pairs that an index names, in its order. An index's bytes never change, nor do these."""
+    IndexEntry.objects.bulk_create(
+        [
+            IndexEntry(index=index, manifest=child, platform=storable(platform, 64), position=position)
+            for position, (platform, child) in enumerate(children)
+        ],
+        ignore_conflicts=True,
+    )
+
+
+@transaction.atomic
+def tag(image: Image, name: str, manifest: Manifest, now: dt.datetime) -> bool:
+    """Let the tag point there. True when it was new or moved."""
+    lock(image)
+    found = Tag.objects.filter(image=image, name=name).first()
+    moved = found is None or found.manifest_id != manifest.pk
+    if found is None:
+        Tag.objects.create(image=image, name=name, manifest=manifest, moved_at=now, observed_at=now)
+    elif moved:
+        Tag.objects.filter(pk=found.pk).update(manifest=manifest, moved_at=now, observed_at=now)
+    else:
+        Tag.objects.filter(pk=found.pk, observed_at__lt=now).update(observed_at=now)
+    if moved:
+        TagMove.objects.create(image=image, name=name, manifest=manifest, moved_at=now)
+        refresh_searchable(image)
+    return moved
+
+
+def refresh_searchable(image: Image) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(_SEARCHABLE, [image.pk])

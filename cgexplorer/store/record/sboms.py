@@ -1,0 +1,90 @@
+"""SBOMs: the document exactly as signed, and the rows made of it."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+from django.db import connection
+
+from cgexplorer.spdx.document import CONTENTS, Document, Role
+from cgexplorer.store import blobs
+from cgexplorer.store.models import Manifest, Sbom, SbomDetail, SbomGraph, SbomPackages
+from cgexplorer.store.record import packages, payloads
+from cgexplorer.store.record.text import as_json, storable
+
+_ROLLUPS = (
+    "INSERT INTO store_packageimage (package_id, image_id, first_sbom_id)"
+    " SELECT unnest(%(ids)s::int[]), %(image)s, %(sbom)s ON CONFLICT DO NOTHING",
+    "INSERT INTO store_componentimage (component_id, image_id)"
+    " SELECT DISTINCT component_id, %(image)s::bigint FROM store_package WHERE id = ANY(%(ids)s)"
+    " ON CONFLICT DO NOTHING",
+)
+_BEST_EVIDENCE = """
+UPDATE store_sbom s SET evidence_id = best.id
+FROM (
+    SELECT DISTINCT ON (e.sbom_id) e.sbom_id, e.id FROM store_evidence e
+    WHERE e.manifest_id = %s AND e.sbom_id IS NOT NULL
+    ORDER BY e.sbom_id, e.state = 'verified' DESC, e.state = 'verified-stale' DESC, e.id
+) best
+WHERE s.id = best.sbom_id AND s.evidence_id IS DISTINCT FROM best.id
+"""
+
+
+class ParsedSbom(msgspec.Struct, frozen=True):
+    """A document and what came of parsing it."""
+
+    content: bytes  # exactly as signed
+    document: Document | None  # None when it is not indexable
+    reason: str = ""  # why not
+
+
+def save(manifest: Manifest, parsed: ParsedSbom, now: dt.datetime) -> Sbom:
+    """The SBOM of this manifest with these bytes. Call inside a transaction."""
+    key = payloads.key(parsed.content)
+    known = Sbom.objects.filter(manifest=manifest, document_id=key).first()
+    if known is not None:
+        return known
+    payloads.put([parsed.content])
+    row = Sbom(manifest=manifest, image_id=manifest.image_id, platform=manifest.platform, document_id=key)
+    row.ingested_at = now
+    row.not_indexed_reason = storable(parsed.reason, 500)
+    if parsed.document is None:
+        row.save(force_insert=True)
+        return row
+    _describe(row, parsed.document)
+    row.save(force_insert=True)
+    _save_contents(row, parsed.document)
+    return row
+
+
+def choose_evidence(manifest: Manifest) -> None:
+    """Let each SBOM point to the best evidence that carries it."""
+    with connection.cursor() as cursor:
+        cursor.execute(_BEST_EVIDENCE, [manifest.pk])
+
+
+def _describe(row: Sbom, document: Document) -> None:
+    row.indexed = True
+    row.format, row.spec_version = document.format, storable(document.spec_version, 32)
+    row.name, row.namespace = storable(document.name), storable(document.namespace)
+    row.generator, row.created = storable(document.generator, 200), storable(document.created, 64)
+    row.installed_count = sum(package.role is Role.INSTALLED for package in document.packages)
+    row.module_count = sum(package.role is Role.MODULE for package in document.packages)
+    row.package_count, row.file_count = len(document.packages), len(document.files)
+    row.relationship_count = len(document.graph.source)
+    row.findings = as_json(document.findings)
+    if document.truncated:
+        row.not_indexed_reason = storable(document.truncated, 500)
+
+
+def _save_contents(row: Sbom, document: Document) -> None:
+    contents = [package for package in document.packages if package.role in CONTENTS]
+    ids = sorted(set(packages.intern(contents)))
+    SbomPackages.objects.create(sbom=row, image_id=row.image_id, package_ids=ids)
+    encoded = blobs.encode(document)
+    SbomGraph.objects.create(sbom=row, data=encoded.graph)
+    SbomDetail.objects.create(sbom=row, packages=encoded.packages, files=encoded.files, document=encoded.document)
+    with connection.cursor() as cursor:
+        for statement in _ROLLUPS:
+            cursor.execute(statement, {"ids": ids, "image": row.image_id, "sbom": row.pk})

@@ -1,0 +1,141 @@
+"""One manifest with all that was found and judged, in one transaction."""
+
+from __future__ import annotations
+
+import datetime as dt
+import hashlib
+import json
+
+import msgspec
+from django.db import transaction
+
+from cgexplorer.oci.evidence import Evidence as Found
+from cgexplorer.oci.evidence import Problem
+from cgexplorer.store.models import Evidence, Image, Manifest, VerificationRun
+from cgexplorer.store.record import images, payloads, runs, sboms
+from cgexplorer.store.record.sboms import ParsedSbom
+from cgexplorer.store.record.text import storable
+from cgexplorer.verify.verdict import State, Verdict
+
+
+class Judged(msgspec.Struct, frozen=True):
+    """Found evidence and what was said of it."""
+
+    evidence: Found
+    verdict: Verdict
+    policy_id: int | None = None  # of the policy that decided
+    sbom: ParsedSbom | None = None
+
+
+class Unit(msgspec.Struct, frozen=True):
+    """Everything about one manifest. `raw` is None when its bytes could not be had; `problem` says why."""
+
+    reference: str  # as asked
+    digest: str
+    state: State
+    reason: str
+    media_type: str = ""
+    is_index: bool = False
+    platform: str = ""
+    size: int = 0  # bytes
+    raw: bytes | None = None
+    config: bytes | None = None
+    created_at: dt.datetime | None = None
+    problem: str = ""
+    judged: tuple[Judged, ...] = ()
+    problems: tuple[Problem, ...] = ()
+    file: ParsedSbom | None = None  # an imported document that nobody signed
+
+
+class Occasion(msgspec.Struct, frozen=True):
+    """Why and when it was looked at."""
+
+    trigger: str  # ingest, re-verify, command, schedule
+    source: str  # registry, layout, stored, file
+    started_at: dt.datetime
+    trust_root_id: int | None
+    tools: dict[str, str]
+
+
+@transaction.atomic
+def save(image: Image, unit: Unit, occasion: Occasion, now: dt.datetime) -> tuple[Manifest, VerificationRun | None]:
+    """Store it. Answers the manifest, and the run unless the same was known already.
+
+    Looking at the same bytes again changes nothing but `observed_at`.
+    """
+    images.lock(image)
+    manifest = _manifest(image, unit, now)
+    rows = []
+    if unit.file is not None:
+        sboms.save(manifest, unit.file, now)
+    for judged in unit.judged:
+        row = _evidence(manifest, judged, now)
+        if judged.sbom is not None:
+            row.sbom = sboms.save(manifest, judged.sbom, now)
+        rows.append((row, judged))
+    run = runs.append(manifest, unit, rows, occasion, now)
+    sboms.choose_evidence(manifest)
+    images.refresh_searchable(image)
+    return manifest, run
+
+
+def fingerprint(found: Found) -> bytes:
+    """Identity of stored evidence: its layer and its annotations."""
+    return hashlib.sha256(payloads.key(found.content) + _annotations(found).encode()).digest()
+
+
+def _annotations(found: Found) -> str:
+    return json.dumps(found.annotations, sort_keys=True)
+
+
+def _manifest(image: Image, unit: Unit, now: dt.datetime) -> Manifest:
+    payloads.put([content for content in (unit.raw, unit.config) if content is not None])
+    known = {
+        "media_type": storable(unit.media_type, 127),
+        "is_index": unit.is_index,
+        "platform": storable(unit.platform, 64),
+        "size": unit.size,
+        "payload_id": payloads.key(unit.raw) if unit.raw is not None else None,
+        "config_id": payloads.key(unit.config) if unit.config is not None else None,
+        "created_at": unit.created_at,
+        "problem": storable(unit.problem, 500),
+    }
+    manifest, created = Manifest.objects.get_or_create(
+        image=image, digest=unit.digest, defaults={**known, "first_seen_at": now, "observed_at": now}
+    )
+    if created:
+        return manifest
+    if unit.raw is None and manifest.payload_id is not None:
+        known = {}  # what could not be had now was had before, and bytes behind a digest do not change
+    elif unit.config is None and manifest.config_id is not None:
+        for name in ("config_id", "created_at", "problem", "platform"):
+            del known[name]
+    manifest.observed_at = max(manifest.observed_at, now)
+    for name, value in known.items():
+        setattr(manifest, name, value)
+    manifest.save(update_fields=["observed_at", *known])
+    return manifest
+
+
+def _evidence(manifest: Manifest, judged: Judged, now: dt.datetime) -> Evidence:
+    found = judged.evidence
+    known = Evidence.objects.filter(manifest=manifest, fingerprint=fingerprint(found)).first()
+    if known is not None:
+        known.observed_at = max(known.observed_at, now)
+        return known
+    statement = [judged.verdict.statement.payload] if judged.verdict.statement else []
+    payloads.put([found.content, *statement])
+    return Evidence.objects.create(
+        image_id=manifest.image_id,
+        manifest=manifest,
+        form=found.form,
+        kind=judged.verdict.kind,
+        carrier=storable(found.manifest, 71),
+        media_type=storable(found.media_type, 127),
+        annotations_json=_annotations(found),
+        content_id=payloads.key(found.content),
+        fingerprint=fingerprint(found),
+        first_seen_at=now,
+        observed_at=now,
+        state="",
+    )
