@@ -48,6 +48,11 @@ def main(arguments: list[str]) -> int:
 
         sys.stdout.buffer.write(spdx_tools_opinion.of(raw))
         return 0
+    if task.startswith("convert."):
+        from cgexplorer.spdx import spdx_tools_reader  # noqa: PLC0415 slow, and only needed in this process
+
+        sys.stdout.buffer.write(spdx_tools_reader.to_json(raw, task.removeprefix("convert")))
+        return 0
     sys.stderr.write(f"unknown task {task}\n")
     return 2
 
