@@ -177,6 +177,11 @@ def public_good() -> TrustRoot:
     return root
 
 
+def public_good_bytes() -> bytes:
+    """The file itself, as kept beside the verdicts and put into evidence bundles."""
+    return importlib.resources.files("sigstore").joinpath(*PUBLIC_GOOD_FILE.split("/")).read_bytes()
+
+
 def _logs(wire: list[_Log]) -> dict[bytes, Log]:
     logs: dict[bytes, Log] = {}
     for item in wire:
