@@ -32,6 +32,7 @@ MAX_LIST_BYTES = 4 << 20
 MAX_BLOB_BYTES = 32 << 20
 MAX_PAGES = 200
 MAX_TAGS = 100_000
+MAX_REFERRERS = 100_000
 _ACCEPT = ", ".join(ACCEPTED_TYPES)
 _NO_REFERRERS_API = frozenset({400, 404, 405, 406, 501})
 _LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[^,;<>"=]+(?:=(?:"[^"]*"|[^,;<>"]*))?)*)')
@@ -140,17 +141,19 @@ class Registry:
         """By the API where there is one, else by the fallback tag `sha256-<hex>`, which must be an index."""
         _require_digest(digest)
         what = f"the referrers of {digests.short(digest)} in {self.host}/{repository}"
-        found: list[Descriptor] = []
         first = self._ask("GET", repository, f"referrers/{digest}", what, MAX_LIST_BYTES, OCI_INDEX)
-        if first.status not in _NO_REFERRERS_API:
-            try:
-                for page in self._pages(repository, f"referrers/{digest}", what, OCI_INDEX, first):
-                    found.extend(manifest.descriptors(page.body))
-                return tuple(found)
-            except Malformed:  # a proxy's page of HTML with status 200 is no answer
-                if found:
-                    raise
-        return self._fallback(repository, digest)
+        if first.status in _NO_REFERRERS_API:
+            return self._fallback(repository, digest)
+        try:
+            manifest.descriptors(self._good(first, what).body)
+        except Malformed:  # a proxy's page of HTML with status 200 is no answer
+            return self._fallback(repository, digest)
+        found: list[Descriptor] = []
+        for page in self._pages(repository, f"referrers/{digest}", what, OCI_INDEX, first):
+            found.extend(manifest.descriptors(page.body))
+            if len(found) > MAX_REFERRERS:
+                raise TooLarge(f"The registry lists more than {MAX_REFERRERS} manifests as {what}.")
+        return tuple(found)
 
     def _fallback(self, repository: str, digest: str) -> tuple[Descriptor, ...]:
         try:

@@ -7,6 +7,7 @@ import ssl
 import time
 from collections.abc import Callable, Mapping
 from email.utils import parsedate_to_datetime
+from functools import cache
 from typing import Self
 from urllib.parse import urlencode, urljoin
 
@@ -60,7 +61,7 @@ class Transport:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.patience = patience or Patience()
-        self.origins = Origins(insecure, resolver, tls or ssl.create_default_context())
+        self.origins = Origins(insecure, resolver, tls or _system_tls())
 
     def __enter__(self) -> Self:
         return self
@@ -178,6 +179,12 @@ class Transport:
                 break
             chunks.append(chunk)
         return b"".join(chunks) if good else b""
+
+
+@cache
+def _system_tls() -> ssl.SSLContext:
+    """Shared: loading the system's authorities takes longer than a request."""
+    return ssl.create_default_context()
 
 
 def _no_connection(error: httpx.ConnectError, host: str) -> Unreachable:

@@ -100,6 +100,7 @@ class CertificateAuthority:
         digital_signature: bool = True,
         sct: bool = True,
         sct_key: ec.EllipticCurvePrivateKey | None = None,
+        extra: x509.ExtensionType | None = None,
     ) -> Signer:
         """A certificate for this identity. `issuer_v1` makes the old issuer extension say something else."""
         serial = next(self._serials)
@@ -124,6 +125,8 @@ class CertificateAuthority:
             precertificate = _sign(builder, by.key).tbs_certificate_bytes
             extension = self._sct(precertificate, by, at, sct_key or self.ct_key)
             builder = builder.add_extension(x509.UnrecognizedExtension(_SCT, extension), critical=False)
+        if extra is not None:
+            builder = builder.add_extension(extra, critical=False)
         return Signer(key, _sign(builder, by.key))
 
     def _sct(self, precertificate: bytes, by: Issuer, at: dt.datetime, key: ec.EllipticCurvePrivateKey) -> bytes:
