@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import msgspec
 from django.db.models import Case, IntegerField, QuerySet, Value, When
@@ -12,9 +11,8 @@ from cgexplorer import compare as comparison
 from cgexplorer.compare import ComparedPackage, Difference, Side
 from cgexplorer.oci.evidence import Kind
 from cgexplorer.predicates import APKO, PROVENANCE_TYPES, PredicateError, apko, slsa
-from cgexplorer.predicates.reading import flatten
 from cgexplorer.store.models import Evidence, Manifest, Sbom
-from cgexplorer.store.queries import payloads, references
+from cgexplorer.store.queries import image_configuration, payloads, references
 from cgexplorer.store.queries.references import UnknownReference
 from cgexplorer.store.queries.rows import rows
 
@@ -149,23 +147,8 @@ def _packages(sbom: Sbom | None) -> tuple[ComparedPackage, ...]:
 
 
 def _image_configuration(manifest: Manifest) -> dict[str, str]:
-    """What a runtime reads. Environment variables by name, so that one changed is one row."""
-    if manifest.config is None:
-        return {}
-    try:
-        document = msgspec.json.decode(payloads.content(manifest.config), type=dict[str, Any])
-    except msgspec.DecodeError:
-        return {}
-    runtime = document.get("config")
-    if not isinstance(runtime, dict):
-        return {}
-    variables = runtime.pop("Env", None)
-    values = dict(flatten({name: value for name, value in runtime.items() if value not in (None, "", [], {})}))
-    if isinstance(variables, list):
-        for variable in variables:
-            name, _, value = str(variable).partition("=")
-            values[f"Env.{name}"] = value
-    return {f"image.{path}": value for path, value in values.items() if path}
+    found = image_configuration.of(manifest)
+    return {f"image.{path}": value for path, value in found.flat().items()} if found else {}
 
 
 def _apko_configuration(evidence: Evidence | None) -> dict[str, str]:

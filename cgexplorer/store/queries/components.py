@@ -50,7 +50,7 @@ def versions(of: Component) -> tuple[VersionUse, ...]:
           coalesce(max(ever.images), 0), coalesce(max(now.images), 0), coalesce(max(now.digests), 0), max(ever.seen)
         FROM p LEFT JOIN store_license l ON l.id = p.license_id
         LEFT JOIN ever ON ever.version = p.version LEFT JOIN now ON now.version = p.version
-        GROUP BY p.version ORDER BY max(p.version_key) DESC NULLS LAST, p.version DESC LIMIT %s""",
+        GROUP BY p.version ORDER BY (array_agg(p.version_key))[1] DESC NULLS LAST, p.version DESC LIMIT %s""",
         [of.pk, MAX_VERSIONS],
     )
     return tuple(
