@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections import Counter
 
 from cgexplorer.oci.errors import Malformed, TooLarge
 
@@ -11,7 +12,8 @@ MAX_DEPTH = 64
 type Json = bool | int | float | str | list[Json] | dict[str, Json] | None
 
 # A string with its escapes, or a bracket; everything between is skipped by the regular expression engine.
-_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]|\\.)*"|[\[\]{}]', re.DOTALL)
+# Possessive and closed or not: linear in the number of bytes, whatever they are.
+_STRING_OR_BRACKET = re.compile(rb'"(?:[^"\\]++|\\.)*+"?|[\[\]{}]', re.DOTALL)
 
 
 def loads(raw: bytes, *, max_bytes: int) -> dict[str, Json]:
@@ -46,8 +48,7 @@ def _reason(error: Exception) -> str:
 def _without_repeats(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     seen = dict(pairs)
     if len(seen) != len(pairs):
-        names = [key for key, _ in pairs]
-        repeated = next(key for key in names if names.count(key) > 1)
+        repeated = Counter(key for key, _ in pairs).most_common(1)[0][0]
         raise ValueError(f"the key {repeated[:60]!a} is there twice")
     return seen
 

@@ -113,6 +113,21 @@ def test_other_bytes_than_the_digest_says_are_a_mismatch() -> None:
         parse(json.dumps(IMAGE).encode() + b" ", OCI_MANIFEST, digests.of(json.dumps(IMAGE).encode()))
 
 
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b'"a' * 2_000_000,
+        b'"\\' * 2_000_000,
+        b'{"a":' * 800_000,
+        b"{" + b",".join(b'"%d":1' % n for n in range(300_000)) + b',"1":1}',
+    ],
+    ids=["strings", "escapes", "objects", "keys"],
+)
+def test_four_megabytes_made_to_be_slow_are_malformed_before_the_test_run_is_over(raw: bytes) -> None:
+    with pytest.raises(Malformed):
+        read(raw)
+
+
 def test_a_giant_manifest_is_too_large_before_it_is_parsed() -> None:
     with pytest.raises(TooLarge):
         read(b" " * (4 << 20) + b"{}")
