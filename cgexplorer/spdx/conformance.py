@@ -15,7 +15,7 @@ from cgexplorer.spdx import worker
 from cgexplorer.spdx.document import Finding
 from cgexplorer.spdx.findings import Findings
 
-TIMEOUT_S = 120.0
+TIMEOUT_S = 60.0
 _MAX_REASON_CHARACTERS = 500
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterator
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from cgexplorer.spdx.document import NotIndexable
 from cgexplorer.spdx.findings import Findings
 
 _NUL = b"\\u0000"
+_SURROGATE = re.compile(rb"\\u[dD][89a-fA-F]")
 
 
 class Checksum(msgspec.Struct, rename="camel", gc=False):
@@ -115,6 +117,8 @@ def decode(raw: bytes, findings: Findings) -> Document:
         except msgspec.DecodeError:  # a wrong type, or half of a surrogate pair
             pass
     tree = json.loads(raw)
+    if _NUL in raw or _SURROGATE.search(raw):
+        tree = escaped(tree)
     wrapped = tree.get("Data")
     _refuse_other_formats(tree.keys(), json.dumps(tree.get("@context")), isinstance(wrapped, dict))
     return _decode_leniently(wrapped if "spdxVersion" not in tree and isinstance(wrapped, dict) else tree, findings)
@@ -175,19 +179,28 @@ def _items(value: Any, key: str, what: str, findings: Findings) -> Iterator[dict
 
 def _element[S: msgspec.Struct](struct: type[S], value: dict[str, Any], what: str, findings: Findings) -> S:
     """The element without the fields that cannot be read."""
+    try:
+        return msgspec.convert(value, struct)
+    except msgspec.ValidationError:
+        pass
     kept: dict[str, Any] = {}
-    for field in msgspec.structs.fields(struct):
+    for field in _fields(struct):
         found = value.get(field.encode_name)
         if found is None:
             continue
         try:
-            kept[field.name] = msgspec.convert(escaped(found), field.type)
+            kept[field.name] = msgspec.convert(found, field.type)
         except msgspec.ValidationError:
             repaired = _repaired(found, field.type)
             findings.add(f"{what}: {field.encode_name} has a wrong type", f"{value.get('SPDXID', '')} {found!r}")
             if repaired is not None:
                 kept[field.name] = repaired
     return struct(**kept)
+
+
+@cache
+def _fields(struct: type[msgspec.Struct]) -> tuple[msgspec.structs.FieldInfo, ...]:
+    return msgspec.structs.fields(struct)
 
 
 def _repaired(found: Any, wanted: Any) -> Any:
@@ -204,7 +217,7 @@ def _repaired(found: Any, wanted: Any) -> Any:
     good = []
     for item in found:
         try:
-            good += msgspec.convert([escaped(item)], wanted)
+            good += msgspec.convert([item], wanted)
         except (msgspec.ValidationError, TypeError):
             continue
     return good or None

@@ -12,7 +12,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-_MAX_MEMORY_BYTES = 3 * 1024**3
+_MAX_MEMORY_BYTES = 1024**3  # the largest real document needs 460 MB
 _MODULE = "cgexplorer.spdx.worker"
 _ROOT = Path(__file__).resolve().parents[2]
 
