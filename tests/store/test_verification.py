@@ -7,7 +7,7 @@ import pytest
 
 from cgexplorer.oci.evidence import Kind
 from cgexplorer.store.models import PolicyRow
-from cgexplorer.store.queries import attestations, payloads, policies, verification
+from cgexplorer.store.queries import attestations, payloads, signers, verification
 from tests.store import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -121,7 +121,7 @@ def test_signers_are_listed_with_what_they_signed() -> None:
     manifest = make.manifest(make.image())
     make.evidence(manifest)
     make.evidence(manifest, state="invalid", identity="nobody")
-    (signer,) = policies.signers()
+    (signer,) = signers.signers()
     assert (signer.identity, signer.state, signer.images, signer.evidence) == (make.IDENTITY, "verified", 1, 1)
     assert signer.example == f"{manifest.image.name}@{manifest.digest}"
 
@@ -130,4 +130,4 @@ def test_licences_are_those_of_verified_current_images() -> None:
     image = make.image()
     make.sbom(make.manifest(image, "1"), make.package("1", license="MIT"), make.package("2"))
     make.sbom(make.manifest(image, "2"), make.package("3", license="GPL-3.0-only"), searchable=False)
-    assert [msgspec.structs.astuple(use) for use in policies.licenses()] == [("", 1, 1), ("MIT", 1, 1)]
+    assert [msgspec.structs.astuple(use) for use in signers.licenses()] == [("", 1, 1), ("MIT", 1, 1)]

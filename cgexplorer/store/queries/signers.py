@@ -1,0 +1,69 @@
+"""Who may sign, who does sign, and where images come from."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import msgspec
+from django.db.models import Count, Max, QuerySet
+
+from cgexplorer.store.models import PolicyRow, Registry, TrustRoot
+from cgexplorer.store.queries.rows import rows
+
+
+class Signer(msgspec.Struct, frozen=True):
+    """One identity in one state of trust."""
+
+    identity: str
+    issuer: str
+    state: str
+    images: int
+    digests: int
+    evidence: int
+    last_signed_at: dt.datetime | None
+    example: str  # name@digest of the newest
+
+
+class LicenseUse(msgspec.Struct, frozen=True):
+    expression: str  # "" = not stated
+    packages: int
+    images: int
+
+
+def signers() -> tuple[Signer, ...]:
+    """Everybody whose signature holds on something stored, most images first."""
+    found = rows(
+        """SELECT e.identity, e.issuer, e.state, count(DISTINCT e.image_id), count(DISTINCT e.manifest_id), count(*),
+          max(e.signed_at), (array_agg(i.name || '@' || m.digest ORDER BY e.id DESC))[1]
+        FROM store_evidence e JOIN store_manifest m ON m.id = e.manifest_id JOIN store_image i ON i.id = e.image_id
+        WHERE e.identity <> '' AND e.state IN ('verified', 'verified-stale', 'no-policy', 'signer-not-allowed')
+        GROUP BY e.identity, e.issuer, e.state ORDER BY 4 DESC, e.identity, e.issuer, e.state LIMIT 1000"""
+    )
+    return tuple(Signer(*row) for row in found)
+
+
+def licenses() -> tuple[LicenseUse, ...]:
+    """Licence expressions of the packages in searchable SBOMs: tagged now, and verified."""
+    found = rows(
+        """WITH held AS MATERIALIZED (
+          SELECT sp.image_id, u.id FROM store_sbompackages sp, unnest(sp.package_ids) u(id) WHERE sp.searchable)
+        SELECT coalesce(l.expression, ''), count(DISTINCT h.id), count(DISTINCT h.image_id)
+        FROM held h JOIN store_package p ON p.id = h.id LEFT JOIN store_license l ON l.id = p.license_id
+        GROUP BY 1 ORDER BY 3 DESC, 2 DESC, 1 LIMIT 1000"""
+    )
+    return tuple(LicenseUse(*row) for row in found)
+
+
+def policy_versions() -> QuerySet[PolicyRow]:
+    """Every version, the newest of each policy first."""
+    return PolicyRow.objects.select_related("trust_root").order_by("pattern", "name", "-version")
+
+
+def trust_roots() -> QuerySet[TrustRoot]:
+    return TrustRoot.objects.order_by("is_sample", "name", "-pk")
+
+
+def registries() -> QuerySet[Registry]:
+    return Registry.objects.annotate(
+        images=Count("image", distinct=True), answered_at=Max("image__observed_at")
+    ).order_by("host")
