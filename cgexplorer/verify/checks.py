@@ -198,7 +198,7 @@ class Examination:
         """
         try:
             if material.certificate is not None:
-                self.key = keys.wrap(material.certificate.public_key())
+                self.key = keys.of_certificate(material.certificate)
                 return
             for item in self._bound_entries(material):
                 logged = log_binding.read(item)

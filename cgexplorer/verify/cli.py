@@ -93,6 +93,9 @@ def _source(options: argparse.Namespace) -> Iterator[tuple[Source, str, str]]:
             if digests.is_digest(options.subject):
                 yield layout, "", options.subject
                 return
+            if options.subject in layout.tags(""):  # a bare word is a tag here, not a repository of Docker Hub
+                yield layout, "", layout.resolve("", options.subject)
+                return
             named = references.parse(options.subject)
             spellings = (named.name, named.repository)
             known = [name for name in spellings if any(entry.is_of(name) for entry in layout.entries)]

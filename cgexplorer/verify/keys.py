@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 
+from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, padding, rsa
@@ -100,6 +101,14 @@ def wrap(key: PublicKeyTypes, hash_algorithm: hashes.HashAlgorithm | None = None
     if isinstance(key, ed25519.Ed25519PublicKey):
         return PublicKey(key, (), der=der)
     raise UnusableKey(f"keys of type {type(key).__name__} are not in Sigstore's registry")
+
+
+def of_certificate(certificate: x509.Certificate) -> PublicKey:
+    """Raises UnusableKey."""
+    try:
+        return wrap(certificate.public_key())
+    except (ValueError, UnsupportedAlgorithm) as error:
+        raise UnusableKey(str(error)[:120]) from None
 
 
 def from_der(der: bytes, hash_algorithm: hashes.HashAlgorithm | None = None, *, pss: bool = False) -> PublicKey:

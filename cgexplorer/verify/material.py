@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from cryptography import x509
+from cryptography.exceptions import UnsupportedAlgorithm
 
 from cgexplorer.oci.evidence import Evidence
 from cgexplorer.verify import strict
@@ -141,11 +142,15 @@ def read_legacy(evidence: Evidence) -> Material:
 
 
 def read_certificate(der: bytes) -> x509.Certificate:
+    """A certificate all of whose parts can be read. Raises Malformed."""
     try:
         certificate = x509.load_der_x509_certificate(der)
-        _ = certificate.extensions, certificate.serial_number  # parsed lazily: a duplicate extension shows only now
-    except ValueError as error:
-        raise Malformed(f"the certificate is not X.509: {str(error)[:80]}") from None
+        _ = certificate.extensions, certificate.issuer, certificate.serial_number  # parsed lazily: ask now
+        certificate.public_key()
+    except UnsupportedAlgorithm:
+        return certificate  # the key usage check calls it unsupported
+    except Exception as error:  # hostile DER: the library raises half a dozen unrelated types
+        raise Malformed(f"the certificate is not X.509: {type(error).__name__} {str(error)[:80]}") from None
     return certificate
 
 

@@ -42,5 +42,5 @@ def combine(verdicts: Sequence[Verdict], discovery: Discovery, kind: Kind = Kind
         return State.COULD_NOT_CHECK, f"{problem.place} could not be read: {problem.reason}{more}.{beside}"
     if chosen is not None:
         return chosen.state, chosen.reason
-    what = "signature" if kind is Kind.SIGNATURE else "attestation"
-    return State.UNSIGNED, f"Both storage places answered, and neither holds a {what}."
+    what = "a signature" if kind is Kind.SIGNATURE else "an attestation"
+    return State.UNSIGNED, f"Both storage places answered, and neither holds {what}."

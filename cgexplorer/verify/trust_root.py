@@ -157,11 +157,6 @@ def load(raw: bytes, name: str = "") -> TrustRoot:
     return root
 
 
-def public_good_bytes() -> bytes:
-    """What `public_good` reads, as shipped and not yet checked."""
-    return importlib.resources.files("sigstore").joinpath(*PUBLIC_GOOD_FILE.split("/")).read_bytes()
-
-
 @cache
 def public_good() -> TrustRoot:
     """The root of Sigstore's public instance, shipped inside the pinned `sigstore` package and checked by its hash.
@@ -178,7 +173,7 @@ def public_good() -> TrustRoot:
 
 
 def public_good_bytes() -> bytes:
-    """The file itself, as kept beside the verdicts and put into evidence bundles."""
+    """The file that `public_good` reads, as shipped and not yet checked; it goes into evidence bundles."""
     return importlib.resources.files("sigstore").joinpath(*PUBLIC_GOOD_FILE.split("/")).read_bytes()
 
 

@@ -7,12 +7,15 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from cgexplorer.oci import digest as digests
 from cgexplorer.oci.evidence import Discovery, Evidence, Form, Kind, Problem
-from cgexplorer.verify import statement, summary
+from cgexplorer.verify import statement, summary, trust_root
 from cgexplorer.verify.errors import VerifyError
 from cgexplorer.verify.policy import Policy
 from cgexplorer.verify.verdict import CheckName, Outcome, State, Verdict
+from cgexplorer.verify.verifier import Verifier
 from tests.fakes.sigstore import SIGN, SPDX, evidence_of, rekor
 from tests.verify.world import (
     ALICE,
@@ -21,6 +24,7 @@ from tests.verify.world import (
     KEY_POLICY,
     NOW,
     POLICY,
+    SIGNATURE,
     SIGNED_ON,
     SIGSTORE,
     VERIFIER,
@@ -152,41 +156,37 @@ def test_cosigns_flags_search_anywhere_and_a_stored_policy_does_not(signature: E
     assert Case(signature, msgspec.structs.replace(part, whole_match=False)).ask().state is State.VERIFIED
 
 
+def log_of_tomorrow() -> Verifier:
+    return Verifier(trust_root.load(SIGSTORE.trusted_root().replace(b"PKIX_ECDSA_P256_SHA_256", b"ML_DSA_65", 1)))
+
+
 def unknown_kind() -> Evidence:
     payload = SIGSTORE.simple_signing(DIGEST)
     logged = rekor.hashedrekord_001(payload, b"", ALICE) | {"kind": "rekord"}
     return SIGSTORE.signature(DIGEST, ALICE, logged=SIGSTORE.rekor.append(logged, SIGNED_ON + MINUTE))
 
 
+JOSE = Evidence(DIGEST, Form.LEGACY, Kind.SIGNATURE, "", "application/jose+json", b"", {SIGNATURE: ""})
+BUNDLE_OF_TOMORROW = b'{"mediaType": "application/vnd.dev.sigstore.bundle.v0.9+json"}'
+OVER_BYTES = SIGSTORE.bundle(DIGEST, ALICE, artifact=b"a manifest")
+
+
 @pytest.mark.parametrize(
-    ("evidence", "check"),
+    ("case", "check"),
     [
-        (
-            Evidence(
-                DIGEST,
-                Form.LEGACY,
-                Kind.SIGNATURE,
-                "",
-                "application/jose+json",
-                b"",
-                {"dev.cosignproject.cosign/signature": ""},
-            ),
-            "format",
-        ),
-        (
-            evidence_of(b'{"mediaType": "application/vnd.dev.sigstore.bundle.v0.9+json"}', DIGEST, Kind.SIGNATURE),
-            "format",
-        ),
-        (unknown_kind(), "log-binding"),
-        (evidence_of(SIGSTORE.bundle(DIGEST, ALICE, artifact=b"bytes"), DIGEST, Kind.SIGNATURE), "type"),
+        (Case(JOSE), "format"),
+        (Case(evidence_of(BUNDLE_OF_TOMORROW, DIGEST, Kind.SIGNATURE)), "format"),
+        (Case(unknown_kind()), "log-binding"),
+        (Case(evidence_of(OVER_BYTES, DIGEST, Kind.SIGNATURE), digest=digests.of(b"a manifest")), "type"),
+        (Case(SIGSTORE.signature(DIGEST, SIGSTORE.leaf(key=ec.derive_private_key(7, ec.SECP256K1())))), "key-usage"),
+        (Case(SIGSTORE.signature(DIGEST, ALICE), verifier=log_of_tomorrow()), "log-entry"),
     ],
-    ids=["media type", "bundle version", "log entry kind", "message signature"],
+    ids=["media type", "bundle version", "log entry kind", "signature over bytes", "key kind", "log key kind"],
 )
-def test_an_unknown_form_is_unsupported_by_name(evidence: Evidence, check: str) -> None:
-    verdict = Case(evidence).ask()
-    assert check in failed(verdict)
-    if check != "type":  # the signature over bare bytes is of other bytes than the image, too
-        assert verdict.state is State.UNSUPPORTED
+def test_an_unknown_form_is_unsupported_by_name(case: Case, check: str) -> None:
+    verdict = case.ask()
+    assert failed(verdict) == {check}
+    assert verdict.state is State.UNSUPPORTED
 
 
 def test_an_attestation_may_have_any_predicate_type_but_cosigns_own() -> None:
