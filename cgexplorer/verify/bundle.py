@@ -5,7 +5,6 @@ Source: sigstore/protobuf-specs `sigstore_bundle.proto`; which fields a version 
 
 from __future__ import annotations
 
-import hashlib
 import re
 
 import msgspec
@@ -128,8 +127,8 @@ class _Bundle(_Wire):
     dsse_envelope: _Envelope | None = None
 
 
-def read(raw: bytes, artifact: bytes | None = None, artifact_sha256: bytes = b"") -> Material:
-    """A bundle; for one over an artifact, also the artifact or its hash. Raises Malformed, Fault when unknown."""
+def read(raw: bytes, artifact: bytes | None, sha256: bytes) -> Material:
+    """A bundle. `sha256` is that of the artifact, should it be over one. Raises Malformed, Fault when unknown."""
     wire = strict.json_object(raw, "the bundle")
     media_type = wire.get("mediaType")
     if not isinstance(media_type, str) or media_type not in _VERSIONS:
@@ -155,12 +154,12 @@ def read(raw: bytes, artifact: bytes | None = None, artifact_sha256: bytes = b""
         payload = strict.base64_bytes(bundle.dsse_envelope.payload, "the envelope's payload")
         signature = strict.base64_bytes(bundle.dsse_envelope.signatures[0].sig, "the envelope's signature")
         message = pae(payload_type, payload)
-        content, message_sha256 = Content.DSSE, hashlib.sha256(message).digest()
+        content, artifact_sha256 = Content.DSSE, b""
     else:
         assert bundle.message_signature is not None  # noqa: S101  (tells mypy what the test above has proved)
         signature = strict.base64_bytes(bundle.message_signature.signature, "the message signature")
         content, claimed = Content.MESSAGE, _message_digest(bundle.message_signature)
-        message_sha256 = hashlib.sha256(artifact).digest() if artifact is not None else artifact_sha256
+        artifact_sha256 = sha256
         payload = message
     if not signature:
         raise Malformed("the signature is empty")
@@ -171,7 +170,7 @@ def read(raw: bytes, artifact: bytes | None = None, artifact_sha256: bytes = b""
         payload=payload,
         payload_type=payload_type,
         envelope=None,
-        message_sha256=message_sha256,
+        artifact_sha256=artifact_sha256,
         claimed_sha256=claimed,
         certificate=read_certificate(certificate_der) if certificate_der else None,
         certificate_der=certificate_der,

@@ -58,7 +58,8 @@ class Authorities:
     """The certificate authorities of one trust root, ready for use by many threads."""
 
     def __init__(self, root: TrustRoot) -> None:
-        self._authorities = tuple((item, verification.Store([item.chain[-1]])) for item in root.certificate_authorities)
+        # The issuing certificate is the anchor: `trust_root` has checked the links above it, which no time changes.
+        self._authorities = tuple((item, verification.Store([item.chain[0]])) for item in root.certificate_authorities)
 
     def chain(self, certificate: x509.Certificate, times: Sequence[dt.datetime]) -> Authority:
         """The authority whose whole chain holds at every one of these times. Raises Fault."""
@@ -87,7 +88,7 @@ def _refusal(
             name = "the certificate" if link is certificate else "the CA " + link.subject.rfc4514_string()
             return f"{name} is not valid at {time:%Y-%m-%d %H:%M:%S}"
     try:
-        _path_policy(store, time).verify(certificate, list(authority.chain[:-1]))
+        _path_policy(store, time).verify(certificate, [])
     except (verification.VerificationError, x509.UnsupportedGeneralNameType) as error:
         return f"issued by {certificate.issuer.rfc4514_string() or 'nobody'}: {str(error)[:100]}"
     return None

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 from typing import Any
 
 import msgspec
@@ -63,7 +64,7 @@ class OfferedEntry:
     spec: Any
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Material:
     content: Content
     signature: bytes
@@ -71,7 +72,7 @@ class Material:
     payload: bytes
     payload_type: str
     envelope: bytes | None  # exact stored bytes of a legacy attestation
-    message_sha256: bytes  # of `message`, or of the artifact
+    artifact_sha256: bytes  # b"" for other contents than an artifact
     claimed_sha256: bytes | None  # messageDigest of a bundle
     certificate: x509.Certificate | None
     certificate_der: bytes
@@ -79,13 +80,24 @@ class Material:
     timestamps: tuple[bytes, ...]
     timestamped: bytes  # what an RFC 3161 token must cover
 
+    @cached_property
+    def message_sha256(self) -> bytes:
+        return self.artifact_sha256 or hashlib.sha256(self.message).digest()
+
+    @cached_property
+    def payload_sha256(self) -> str:
+        """Hex; "" for an artifact that is not at hand."""
+        return hashlib.sha256(self.payload).hexdigest() if self.payload else ""
+
     def digest(self, over: str, algorithm: str) -> str | None:
         """Hex digest of a part by name, None when the bytes are not at hand."""
         if over == "message" and algorithm == "sha256":
             return self.message_sha256.hex()
+        if over == "payload" and algorithm == "sha256":
+            return self.payload_sha256 or self.artifact_sha256.hex()
         part = {"payload": self.payload, "envelope": self.envelope, "message": self.message}[over]
         if part is None or (self.content is Content.MESSAGE and not self.message):
-            return self.message_sha256.hex() if over == "payload" and algorithm == "sha256" else None
+            return None
         return hashlib.new(algorithm, part).hexdigest() if algorithm in ("sha256", "sha384", "sha512") else None
 
 
@@ -131,7 +143,7 @@ def read_legacy(evidence: Evidence) -> Material:
         payload=payload,
         payload_type=payload_type,
         envelope=envelope,
-        message_sha256=hashlib.sha256(message).digest(),
+        artifact_sha256=b"",
         claimed_sha256=None,
         certificate=read_certificate(certificate_der) if certificate_der else None,
         certificate_der=certificate_der,

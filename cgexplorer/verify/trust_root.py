@@ -14,6 +14,7 @@ from functools import cache
 
 import msgspec
 from cryptography import x509
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
 
 from cgexplorer.verify import keys, strict
@@ -142,7 +143,7 @@ def load(raw: bytes, name: str = "") -> TrustRoot:
             sha256=hashlib.sha256(raw).hexdigest(),
             logs=_logs(wire.tlogs),
             ct_logs=_logs(wire.ctlogs),
-            certificate_authorities=tuple(map(_authority, wire.certificate_authorities)),
+            certificate_authorities=tuple(_linked(_authority(item)) for item in wire.certificate_authorities),
             timestamp_authorities=tuple(map(_authority, wire.timestamp_authorities)),
         )
     except (Malformed, UnusableKey, msgspec.ValidationError) as error:
@@ -201,6 +202,25 @@ def _authority(wire: _Authority) -> Authority:
     if not chain:
         raise Malformed(f"the authority {wire.uri[:80]!r} has no certificate")
     return Authority(wire.uri, chain, _period(wire.valid_for))
+
+
+def _linked(authority: Authority) -> Authority:
+    """A CA whose certificates each issued the one before. Checked once here, so that each verdict need not; the dates,
+    which depend on the time of signing, are checked for each verdict."""
+    for issued, issuer in zip(authority.chain, authority.chain[1:], strict=False):
+        try:
+            issued.verify_directly_issued_by(issuer)
+        except (ValueError, TypeError, InvalidSignature):
+            raise Malformed(f"a certificate of {authority.name[:80]!r} is not issued by the next one") from None
+    for depth, certificate in enumerate(authority.chain):
+        try:
+            basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
+            usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
+        except (ValueError, x509.ExtensionNotFound):
+            raise Malformed(f"a certificate of {authority.name[:80]!r} does not say that it is a CA") from None
+        if not basic.ca or not usage.key_cert_sign or (basic.path_length is not None and basic.path_length < depth):
+            raise Malformed(f"a certificate of {authority.name[:80]!r} may not issue certificates")
+    return authority
 
 
 def _period(wire: _Range) -> Period:

@@ -9,7 +9,6 @@ Order of checks and what each must refuse: `CheckName` and `checks`. Sources: si
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 
 from cgexplorer.oci import digest as digests
 from cgexplorer.oci.evidence import Evidence, Form, Kind
@@ -124,7 +123,7 @@ def _verdict(examination: Examination) -> Verdict:
         time_source=examination.time_source if times else "",
         log_entries=examination.log_entries,
         certificate=described,
-        payload_sha256=hashlib.sha256(material.payload).hexdigest() if material and material.payload else "",
+        payload_sha256=material.payload_sha256 if material else "",
         predicate_type=claims.statement.predicate_type if claims else "",
         policy=policy.name if policy else "",
         policy_version=policy.version if policy else 0,

@@ -183,6 +183,14 @@ def test_json_may_be_64_levels_deep_and_no_deeper() -> None:
             strict.json_value(b"[" * depth + b"]" * depth, "it")
 
 
+@pytest.mark.parametrize("filling", [b"1", b'"a"', b'"["', b'"\\""', b'{"a":"]}"}', b"[[],{},[{}]]"])
+def test_the_depth_of_a_large_document_is_counted_rightly(filling: bytes) -> None:
+    many = b",".join([filling] * 200)
+    assert strict.json_value(b"[" * 61 + many + b"]" * 61, "it")
+    with pytest.raises(Malformed, match="deeper"):
+        strict.json_value(b"[" * 65 + many + b"]" * 65, "it")
+
+
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=300), st.dictionaries(st.sampled_from([SIGNATURE, CERTIFICATE, LOG]), st.text(max_size=80)))
 def test_garbage_gives_a_verdict_and_never_an_exception(content: bytes, notes: dict[str, str]) -> None:

@@ -9,11 +9,12 @@ from typing import Any
 
 import pytest
 import sigstore
+from cryptography import x509
 
 from cgexplorer.verify import trust_root
 from cgexplorer.verify.errors import TrustRootError
 from cgexplorer.verify.trust_root import Period
-from tests.verify.world import SIGSTORE
+from tests.verify.world import ALICE, SIGSTORE, STRANGER
 
 Edit = Callable[[dict[str, Any]], object]
 
@@ -82,6 +83,21 @@ def test_what_is_no_trusted_root_is_refused_by_name(raw: bytes, reason: str) -> 
 def test_a_root_that_could_verify_nothing_is_refused(edit: Edit, reason: str) -> None:
     with pytest.raises(TrustRootError, match=reason):
         trust_root.load(edited(edit))
+
+
+@pytest.mark.parametrize(
+    ("chain", "reason"),
+    [
+        ((SIGSTORE.ca.intermediate.certificate, STRANGER.ca.root.certificate), "not issued by the next one"),
+        ((SIGSTORE.ca.root.certificate, SIGSTORE.ca.intermediate.certificate), "not issued by the next one"),
+        ((ALICE.certificate, *SIGSTORE.ca.chain), "does not say that it is a CA"),
+        ((SIGSTORE.tsa.leaf.certificate, SIGSTORE.tsa.root.certificate), "does not say that it is a CA"),
+    ],
+    ids=["stranger", "upside down", "leaf", "timestamp authority"],
+)
+def test_a_ca_whose_chain_does_not_hold_is_refused(chain: tuple[x509.Certificate, ...], reason: str) -> None:
+    with pytest.raises(TrustRootError, match=reason):
+        trust_root.load(SIGSTORE.trusted_root(chain=chain))
 
 
 def test_a_log_with_a_key_of_a_future_kind_does_not_spoil_the_root() -> None:
