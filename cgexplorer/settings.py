@@ -69,6 +69,7 @@ INSTALLED_APPS = [
     "procrastinate.contrib.django",
     "cgexplorer",
     "cgexplorer.store",
+    "cgexplorer.web",
 ]
 MIDDLEWARE = [
     "django.middleware.security.SecurityMiddleware",
@@ -92,6 +93,7 @@ TEMPLATES = [
             "context_processors": [
                 "django.template.context_processors.request",
                 "django.contrib.messages.context_processors.messages",
+                "cgexplorer.web.context.frame",
             ],
             "loaders": [
                 (

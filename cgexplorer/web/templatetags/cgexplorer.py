@@ -1,0 +1,169 @@
+"""The small pieces that every page uses: one function, one component. All text goes through `format_html`."""
+
+from __future__ import annotations
+
+import datetime as dt
+from urllib.parse import urlsplit
+
+from django import template
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString, mark_safe
+
+from cgexplorer import predicates
+from cgexplorer.web import words
+
+register = template.Library()
+
+_STEPS = (
+    (dt.timedelta(days=365.25), "year", "years"),
+    (dt.timedelta(days=30.4375), "month", "months"),
+    (dt.timedelta(days=1), "day", "days"),
+    (dt.timedelta(hours=1), "h", "h"),
+    (dt.timedelta(minutes=1), "min", "min"),
+)
+NO_BREAK = mark_safe("<wbr>")
+
+
+@register.simple_tag
+def icon(name: str, more: str = "") -> SafeString:
+    """A picture of the sprite. It says nothing that the text beside it does not."""
+    classes = f"i {more}".strip()
+    return format_html(
+        '<svg class="{}" aria-hidden="true"><use href="{}#{}"/></svg>',
+        classes,
+        static("icons.svg"),
+        name or "no-policy",
+    )
+
+
+@register.simple_tag
+def badge(state: str, href: str = "") -> SafeString:
+    """A state: shape, word, colour."""
+    inner = format_html("{}{}", icon(state or "not-run"), words.state_words(state))
+    if href:
+        return format_html('<a class="badge" data-s="{}" href="{}">{}</a>', state, href, inner)
+    return format_html('<span class="badge" data-s="{}">{}</span>', state, inner)
+
+
+@register.filter
+def state_words(state: str) -> str:
+    return words.state_words(state)
+
+
+@register.filter
+def state_means(state: str) -> str:
+    return words.MEANS.get(state, "No run has looked at it yet.")
+
+
+@register.simple_tag
+def digest(text: str, href: str = "") -> SafeString:
+    """A digest or another long hex text, shortened in the middle, with a button that copies all of it."""
+    short = shorten(text)
+    code: SafeString = format_html('<code title="{}">{}</code>', text, short)
+    if href:
+        code = format_html('<a href="{}">{}</a>', href, code)
+    return format_html('<span class="dg">{}{}</span>', code, copy(text, f"Copy {short}"))
+
+
+@register.simple_tag
+def copy(text: str, label: str) -> SafeString:
+    return format_html(
+        '<button class="copy" type="button" data-copy="{}" aria-label="{}">{}</button>', text, label, icon("copy")
+    )
+
+
+@register.filter
+def shorten(text: str) -> str:
+    """`sha256:c455ec15…e5f7b8`: the first part tells apart, the end lets a person compare."""
+    algorithm, colon, hexadecimal = text.rpartition(":")
+    return text if len(hexadecimal) <= 20 else f"{algorithm}{colon}{hexadecimal[:8]}…{hexadecimal[-6:]}"
+
+
+@register.simple_tag
+def purl(ecosystem: str, name: str, version: str = "", href: str = "") -> SafeString:
+    """Type chip, bold name, version."""
+    bold: SafeString = format_html("<b>{}</b>", name)
+    if href:
+        bold = format_html('<a href="{}">{}</a>', href, bold)
+    chip = format_html('<span class="t">{}</span> ', ecosystem) if ecosystem else ""
+    tail = format_html(' <code title="{}">{}</code>', version, _short_version(version)) if version else ""
+    return format_html('<span class="purl">{}{}{}</span>', chip, bold, tail)
+
+
+def _short_version(version: str) -> str:
+    """Go's pseudo-versions are shortened in the middle, like digests."""
+    return version if len(version) < 28 else f"{version[:16]}…{version[-7:]}"
+
+
+@register.simple_tag
+def signer(identity: str, brief: bool = False) -> SafeString:
+    """A signer as people read it: repository, workflow @ branch. The full identity is in the title."""
+    path = identity.removeprefix("https://github.com/")
+    repository, workflow, rest = path.partition("/.github/workflows/")
+    if path == identity or not workflow:
+        return format_html('<span title="{}">{}</span>', identity, identity)
+    if brief:
+        return format_html('<span title="{}">{}</span>', identity, repository)
+    file, _, ref = rest.partition("@")
+    return format_html(
+        '<span title="{}"><b>{}</b> <span class="soft">{} @ {}</span></span>',
+        identity, repository, file, ref.removeprefix("refs/heads/"),
+    )  # fmt: skip
+
+
+@register.simple_tag
+def at(when: dt.datetime | None) -> SafeString | str:
+    """Absolute time, for evidence: a report must still be true when it is read next year."""
+    if when is None:
+        return ""
+    return _time(when, f"{when.day} {when:%b %Y, %H:%M} UTC")
+
+
+@register.simple_tag
+def ago(when: dt.datetime | None) -> SafeString | str:
+    """Relative time, for lists."""
+    if when is None:
+        return ""
+    passed = timezone.now() - when
+    for size, one, many in _STEPS:
+        if passed >= size:
+            number = int(passed / size)
+            return _time(when, f"{number} {one if number == 1 else many} ago")
+    return _time(when, "just now" if passed >= -dt.timedelta(minutes=5) else "in the future")
+
+
+def _time(when: dt.datetime, text: str) -> SafeString:
+    iso = when.astimezone(dt.UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return format_html('<time datetime="{}" title="{}">{}</time>', iso, iso, text)
+
+
+@register.simple_tag
+def command(text: str) -> SafeString:
+    """A command line with a button that copies it."""
+    return format_html(
+        '<div class="cmd"><pre>{}</pre>{}</div>', text, copy(text, f"Copy command {text.partition(chr(10))[0]}")
+    )
+
+
+@register.simple_tag
+def image_name(name: str) -> SafeString:
+    """An image name that may break before its last part."""
+    path, slash, last = name.rpartition("/")
+    return format_html("{}{}{}{}", path, slash, NO_BREAK, last)
+
+
+@register.filter
+def predicate_label(predicate_type: str) -> str:
+    return predicates.label(predicate_type)
+
+
+@register.filter
+def is_https_link(url: str) -> bool:
+    """Whether a URL out of a document may become a link: nothing but the web."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return False
+    return parts.scheme in ("https", "http") and bool(parts.netloc)
