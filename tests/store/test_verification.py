@@ -123,7 +123,7 @@ def test_signers_are_listed_with_what_they_signed() -> None:
     make.evidence(manifest, state="invalid", identity="nobody")
     (signer,) = signers.signers()
     assert (signer.identity, signer.state, signer.images, signer.evidence) == (make.IDENTITY, "verified", 1, 1)
-    assert signer.example == f"{manifest.image.name}@{manifest.digest}"
+    assert (signer.example_image, signer.example_digest) == (manifest.image.name, manifest.digest)
 
 
 def test_licences_are_those_of_verified_current_images() -> None:

@@ -37,6 +37,10 @@ class Compared(msgspec.Struct, frozen=True):
             return ""
         return self.sbom.evidence.state if self.sbom.evidence else "unsigned"
 
+    @property
+    def sbom_state_words(self) -> str:
+        return self.sbom_state.replace("-", " ")
+
 
 class Comparison(msgspec.Struct, frozen=True):
     before: Compared
@@ -185,7 +189,7 @@ def _warnings(side: Compared) -> list[str]:
         found.append(f"{side.reference} {side.manifest.platform}: {side.manifest.problem}.")
     if side.sbom is not None and side.sbom_state != "verified":
         found.append(
-            f"The SBOM of {side.reference} is not verified ({side.sbom_state.replace('-', ' ')}): "
+            f"The SBOM of {side.reference} is not verified ({side.sbom_state_words}): "
             "its packages are what somebody says, not what the allowed signer signed."
         )
     return found

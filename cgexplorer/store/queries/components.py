@@ -11,6 +11,7 @@ from cgexplorer.store.models import Component
 from cgexplorer.store.queries.rows import rows
 
 MAX_VERSIONS = 500
+MAX_SLASHES = 16  # of a path, that may separate namespace and name
 
 
 class VersionUse(msgspec.Struct, frozen=True):
@@ -25,10 +26,11 @@ class VersionUse(msgspec.Struct, frozen=True):
 
 
 def component(ecosystem: str, path: str) -> Component | None:
-    """`wolfi/openssl` or `github.com/spf13/cobra` of an ecosystem; a name may contain slashes itself."""
-    namespace, _, name = path.rpartition("/")
-    wanted = Q(namespace=namespace, name=name) | Q(namespace="", name=path)
-    return Component.objects.filter(wanted, ecosystem=ecosystem).order_by("-namespace").first()
+    """`wolfi/openssl` or `github.com/spf13/cobra` of an ecosystem. A name may contain slashes itself."""
+    wanted = Q(namespace="", name=path)
+    for place in [place for place, sign in enumerate(path) if sign == "/"][-MAX_SLASHES:]:
+        wanted |= Q(namespace=path[:place], name=path[place + 1 :])
+    return Component.objects.filter(wanted, ecosystem=ecosystem).order_by("-namespace", "name").first()
 
 
 def versions(of: Component) -> tuple[VersionUse, ...]:

@@ -21,7 +21,8 @@ class Signer(msgspec.Struct, frozen=True):
     digests: int
     evidence: int
     last_signed_at: dt.datetime | None
-    example: str  # name@digest of the newest
+    example_image: str  # where the newest is
+    example_digest: str
 
 
 class LicenseUse(msgspec.Struct, frozen=True):
@@ -34,7 +35,7 @@ def signers() -> tuple[Signer, ...]:
     """Everybody whose signature holds on something stored, most images first."""
     found = rows(
         """SELECT e.identity, e.issuer, e.state, count(DISTINCT e.image_id), count(DISTINCT e.manifest_id), count(*),
-          max(e.signed_at), (array_agg(i.name || '@' || m.digest ORDER BY e.id DESC))[1]
+          max(e.signed_at), (array_agg(i.name ORDER BY e.id DESC))[1], (array_agg(m.digest ORDER BY e.id DESC))[1]
         FROM store_evidence e JOIN store_manifest m ON m.id = e.manifest_id JOIN store_image i ON i.id = e.image_id
         WHERE e.identity <> '' AND e.state IN ('verified', 'verified-stale', 'no-policy', 'signer-not-allowed')
         GROUP BY e.identity, e.issuer, e.state ORDER BY 4 DESC, e.identity, e.issuer, e.state LIMIT 1000"""

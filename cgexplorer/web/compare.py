@@ -1,0 +1,147 @@
+"""/compare/: what changed between two images?"""
+
+from __future__ import annotations
+
+import shlex
+from urllib.parse import urlencode
+
+import msgspec
+from django import forms
+from django.http import HttpRequest, HttpResponse
+from django.views.decorators.http import require_GET
+
+from cgexplorer.compare import Difference
+from cgexplorer.store.queries.compare import Comparison, compare
+from cgexplorer.store.queries.references import UnknownReference
+from cgexplorer.web import compare_report
+from cgexplorer.web.render import render_page
+
+MAX_REFERENCE_CHARACTERS = 800
+
+
+class Counter(msgspec.Struct, frozen=True):
+    icon: str
+    title: str
+    number: int
+    anchor: str
+
+
+class CompareForm(forms.Form):
+    """`from` is a word of Python, so fields are named after what they hold."""
+
+    before = forms.CharField(required=False, max_length=MAX_REFERENCE_CHARACTERS)
+    after = forms.CharField(required=False, max_length=MAX_REFERENCE_CHARACTERS)
+    platform = forms.CharField(required=False, max_length=64)
+
+    @classmethod
+    def of(cls, request: HttpRequest) -> CompareForm:
+        asked = request.GET
+        # The tags page marks two rows: ?mark=name:18.3&mark=name:18.4
+        marked = [*asked.getlist("mark"), "", ""]
+        return cls(
+            {
+                "before": asked.get("from") or marked[0],
+                "after": asked.get("to") or marked[1],
+                "platform": asked.get("platform", ""),
+            }
+        )
+
+    def comparison(self) -> Comparison:
+        """Raises UnknownReference."""
+        if not self.is_valid():
+            raise UnknownReference(f"A reference has at most {MAX_REFERENCE_CHARACTERS} characters.")
+        before, after = self.cleaned_data["before"], self.cleaned_data["after"]
+        if not before or not after:
+            raise UnknownReference("Two references are needed: the image to compare from and the one to compare to.")
+        return compare(before, after, self.cleaned_data["platform"])
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(self.data.get(name) for name in ("before", "after"))
+
+    def link(self, *, swap: bool = False, platform: str | None = None) -> str:
+        before, after = self.data["before"], self.data["after"]
+        asked = {
+            "from": after if swap else before,
+            "to": before if swap else after,
+            "platform": self.data["platform"] if platform is None else platform,
+        }
+        return "?" + urlencode({name: value for name, value in asked.items() if value})
+
+
+@require_GET
+def compare_page(request: HttpRequest) -> HttpResponse:
+    form = CompareForm.of(request)
+    context: dict[str, object] = {"form": form}
+    if not form.is_empty:
+        try:
+            context |= _shown(form, form.comparison())
+        except UnknownReference as error:
+            context["error"] = str(error)
+    return render_page(request, "compare/compare.html", "differences", context)
+
+
+def _counters(difference: Difference) -> list[Counter]:
+    packages = difference.packages
+    found = [
+        Counter("up", "Upgraded", len(packages.upgraded), "upgraded"),
+        Counter("down", "Downgraded", len(packages.downgraded), "downgraded"),
+        Counter("plus", "Added", len(packages.added), "added"),
+        Counter("minus", "Removed", len(packages.removed), "removed"),
+        Counter("change", "Licences", len(packages.license_changed), "licences"),
+        Counter("change", "Configuration", len(difference.config), "config"),
+        Counter("change", "Provenance", len(difference.provenance), "provenance"),
+        Counter("key", "Signer", int(difference.signer.before != difference.signer.after), "signer"),
+    ]
+    if packages.changed:
+        found.insert(2, Counter("change", "Other versions", len(packages.changed), "changed"))
+    return found
+
+
+def _shown(form: CompareForm, found: Comparison) -> dict[str, object]:
+    both = [name for name in found.before.platforms if name in found.after.platforms]
+    asked = [found.before.reference, found.after.reference, "--platform", found.platform]
+    return {
+        "comparison": found,
+        "difference": found.difference,
+        "packages": found.difference.packages,
+        "counters": _counters(found.difference),
+        "names": compare_report.names(found.difference),
+        "headline": compare_report.headline(found.difference),
+        "swap": form.link(swap=True),
+        "query": form.link(),
+        "platforms": [(name, form.link(platform=name)) for name in both if name],
+        "command": "manage.py diff " + shlex.join(asked if found.platform else asked[:2]),
+    }
+
+
+@require_GET
+def compare_json(request: HttpRequest) -> HttpResponse:
+    try:
+        difference = CompareForm.of(request).comparison().difference
+    except UnknownReference as error:
+        return HttpResponse(msgspec.json.encode({"error": str(error)}), "application/json", status=404)
+    return HttpResponse(difference.as_json(), content_type="application/json")
+
+
+@require_GET
+def compare_csv(request: HttpRequest) -> HttpResponse:
+    return _download(request, "csv")
+
+
+@require_GET
+def compare_markdown(request: HttpRequest) -> HttpResponse:
+    return _download(request, "md")
+
+
+def _download(request: HttpRequest, kind: str) -> HttpResponse:
+    try:
+        difference = CompareForm.of(request).comparison().difference
+    except UnknownReference as error:
+        return HttpResponse(f"{error}\n", "text/plain; charset=utf-8", status=404)
+    if kind == "csv":
+        response = HttpResponse("".join(compare_report.as_csv(difference)), "text/csv; charset=utf-8")
+    else:
+        response = HttpResponse(compare_report.as_markdown(difference), "text/markdown; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="compare.{kind}"'
+    return response

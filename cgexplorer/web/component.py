@@ -1,0 +1,76 @@
+"""/packages/<type>/<namespace>/<name>[@version]: one component, its versions and the images that hold each."""
+
+from __future__ import annotations
+
+import shlex
+from urllib.parse import urlencode
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.views.decorators.http import require_GET
+from packageurl import PackageURL
+
+from cgexplorer.spdx.purl import full_name
+from cgexplorer.spdx.query import Query
+from cgexplorer.spdx.versions import Constraint, VersionRange
+from cgexplorer.store.models import Component
+from cgexplorer.store.queries import components
+from cgexplorer.store.queries.search import search
+from cgexplorer.web import search_report
+from cgexplorer.web.component_path import NO_TYPE, component_path
+from cgexplorer.web.render import render_page
+from cgexplorer.web.search import ROWS_A_PAGE, groups, position_in, position_text
+
+
+@require_GET
+def component_page(request: HttpRequest, ecosystem: str, path: str) -> HttpResponse:
+    component, version = _named("" if ecosystem == NO_TYPE else ecosystem, path)
+    asked = Query(
+        component.name,
+        ecosystem=component.ecosystem,
+        namespace=component.namespace,
+        versions=VersionRange((Constraint("=", version),)) if version else None,
+    )
+    answer = search(asked, limit=ROWS_A_PAGE, after=position_in(request.GET))
+    versions = components.versions(component)
+    purl = _purl(component, version)
+    parts = component.ecosystem, component.namespace, component.name
+    context = {
+        "all_versions": component_path(*parts),
+        "version_rows": [(use, component_path(*parts, use.version)) for use in versions],
+        "query": "?" + urlencode({"q": purl}),
+        "command": f"manage.py search {shlex.quote(purl)}",
+        "component": component,
+        "name": full_name(component.ecosystem, component.namespace, component.name),
+        "version": version,
+        "versions": versions,
+        "answer": answer,
+        "groups": groups(answer.hits),
+        "found": search_report.found(answer),
+        "blind": search_report.blind(answer),
+        "next": position_text(answer.after),
+    }
+    return render_page(request, "search/component.html", "rows", context)
+
+
+def _purl(component: Component, version: str) -> str:
+    """What to type to find the same again: the purl, or the name of a package that has none."""
+    if not component.ecosystem:
+        return component.name
+    try:
+        purl = PackageURL(component.ecosystem, component.namespace or None, component.name, version or None)
+    except ValueError:
+        return component.name
+    return purl.to_string()
+
+
+def _named(ecosystem: str, path: str) -> tuple[Component, str]:
+    """The component and, when the path names one, a version of it. An `@` may also belong to a name."""
+    if found := components.component(ecosystem, path):
+        return found, ""
+    name, at, version = path.rpartition("@")
+    found = components.component(ecosystem, name) if at and name and version else None
+    if found is None:
+        raise Http404(f"No stored image holds a package {path} of type {ecosystem or 'unknown'}.")
+    if not found.packages.filter(version=version).exists():
+        raise Http404(f"No stored image ever held version {version} of {found.name}.")
+    return found, version
