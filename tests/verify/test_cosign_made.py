@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from cgexplorer.verify.cli import main
 from tests.conftest import SHARED
+from tests.fakes.registry import FakeRegistry
 
 CASES: list[dict[str, Any]] = (
     json.loads((SHARED / "cosign-made/cases.json").read_bytes()) if (SHARED / "cosign-made").is_dir() else []
@@ -48,19 +50,45 @@ REASONS = {
 pytestmark = pytest.mark.skipif(not CASES, reason="no real data beside the checkout (../shared/data)")
 
 
-def ask(case: dict[str, Any], capsys: pytest.CaptureFixture[str]) -> tuple[int, dict[str, Any]]:
-    reference = f"{case['repo']}@{case['digest']}"
-    asked = ["--layout", ".", "--output", "json", "--offline", "--trusted-root", case["trusted_root"]]
-    code = main([case["kind"], *asked, *case["args"], reference])
-    return code, json.loads(capsys.readouterr().out)
+@pytest.fixture(scope="module")
+def registry(shared: Path) -> Iterator[FakeRegistry]:
+    folder = shared / "cosign-made"
+    with FakeRegistry() as made:
+        for name, repository in json.loads((folder / "repos.json").read_bytes()).items():
+            fill(made, folder, name, repository)
+        yield made
 
 
+def fill(registry: FakeRegistry, folder: Path, name: str, repository: dict[str, Any]) -> None:
+    tags = {digest: tag for tag, digest in repository["tags"].items()}
+    for digest, media_type in repository["manifests"].items():
+        raw = (folder / "blobs/sha256" / digest[7:]).read_bytes()
+        registry.push(name, raw, tags.get(digest, ""), media_type)
+        manifest = json.loads(raw)
+        for part in (manifest.get("config"), *manifest.get("layers", ())):
+            blob = folder / "blobs/sha256" / part["digest"][7:] if part else None
+            if blob is not None and blob.is_file():
+                registry.push_blob(name, blob.read_bytes())
+
+
+@pytest.mark.parametrize("place", ["layout", "registry with referrers API", "registry without referrers API"])
 @pytest.mark.parametrize("case", CASES, ids=[case["id"] for case in CASES])
 def test_stock_cosigns_work_gets_the_expected_answer(
-    case: dict[str, Any], shared: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    case: dict[str, Any],
+    place: str,
+    shared: Path,
+    registry: FakeRegistry,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.chdir(shared / "cosign-made")
-    code, report = ask(case, capsys)
+    reference, where = f"{case['repo']}@{case['digest']}", ["--layout", "."]
+    if place != "layout":
+        registry.referrers_api = place == "registry with referrers API"
+        reference, where = f"{registry.host}/{reference}", ["--allow-http-registry"]
+    asked = [*where, "--output", "json", "--offline", "--trusted-root", case["trusted_root"], *case["args"]]
+    code = main([case["kind"], *asked, reference])
+    report = json.loads(capsys.readouterr().out)
     if case["expect"] == "accept":
         assert (code, report["state"]) == (0, "verified")
         return
@@ -70,6 +98,7 @@ def test_stock_cosigns_work_gets_the_expected_answer(
     if isinstance(expected, str):
         assert (report["state"], subject["evidence"]) == (expected, [])
         return
+    assert subject["evidence"]
     for evidence in subject["evidence"]:
         assert {check["name"] for check in evidence["checks"] if check["outcome"] == "failed"} == expected
 
