@@ -1,0 +1,121 @@
+"""Which keys can sign, and with which hash."""
+
+from __future__ import annotations
+
+import hashlib
+
+import msgspec
+import pytest
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
+
+from cgexplorer.verify import keys
+from cgexplorer.verify.errors import UnusableKey
+from cgexplorer.verify.policy import Policy
+from cgexplorer.verify.verdict import State
+from tests.fakes.sigstore.keys import PrivateKey, Signer, ecdsa_key, ed25519_key, sign
+from tests.verify.world import DIGEST, SIGSTORE, Case, failed
+
+RSA = rsa.generate_private_key(65537, 2048)
+MESSAGE = b"what was signed"
+
+
+@pytest.mark.parametrize(
+    ("key", "algorithm"),
+    [
+        (ecdsa_key("p256"), hashes.SHA256()),
+        (ecdsa_key("p384", ec.SECP384R1()), hashes.SHA384()),
+        (ecdsa_key("p384", ec.SECP384R1()), hashes.SHA256()),  # cosign's classic form
+        (ecdsa_key("p521", ec.SECP521R1()), hashes.SHA512()),
+        (ecdsa_key("p521", ec.SECP521R1()), hashes.SHA256()),
+        (RSA, hashes.SHA256()),
+        (ed25519_key("ed"), None),
+    ],
+    ids=["P-256", "P-384", "P-384 SHA-256", "P-521", "P-521 SHA-256", "RSA", "Ed25519"],
+)
+def test_each_kind_of_key_verifies_with_its_hash(key: PrivateKey, algorithm: hashes.HashAlgorithm | None) -> None:
+    public = keys.from_pem(Signer(key).public_pem)
+    signature = sign(key, MESSAGE, algorithm)
+    assert public.signed(signature, MESSAGE)
+    assert not public.signed(signature, MESSAGE + b"!")
+    assert not public.signed(b"", MESSAGE)
+
+
+def test_p256_with_another_hash_is_refused_unless_the_policy_names_it() -> None:
+    signer = SIGSTORE.keypair()
+    payload = SIGSTORE.simple_signing(DIGEST)
+    signature = sign(signer.key, payload, hashes.SHA512())
+    assert not keys.from_pem(signer.public_pem).signed(signature, payload)
+    assert keys.from_pem(signer.public_pem, hashes.SHA512()).signed(signature, payload)
+
+
+def test_a_policy_with_an_unknown_hash_cannot_check() -> None:
+    signer = SIGSTORE.keypair()
+    policy = Policy(key_pem=signer.public_pem, key_digest="md5")
+    verdict = Case(SIGSTORE.signature(DIGEST, signer), policy).ask()
+    assert (verdict.state, failed(verdict)) == (State.COULD_NOT_CHECK, {"policy"})
+
+
+@pytest.mark.parametrize("key", [ecdsa_key("p384", ec.SECP384R1()), RSA, ed25519_key("ed")])
+def test_images_signed_with_each_kind_of_key_verify(key: PrivateKey) -> None:
+    signer = SIGSTORE.keypair(key)
+    policy = Policy(key_pem=signer.public_pem)
+    for evidence in (SIGSTORE.signature(DIGEST, signer), SIGSTORE.attestation(DIGEST, signer)):
+        assert Case(evidence, policy).ask().state is State.VERIFIED
+        other = msgspec.structs.replace(policy, key_pem=SIGSTORE.keypair().public_pem)
+        assert failed(Case(evidence, other).ask()) == {"identity"}
+
+
+def test_only_the_digest_is_needed_except_for_ed25519() -> None:
+    digest = hashlib.sha256(MESSAGE).digest()
+    for key in (ecdsa_key("p256"), RSA):
+        assert keys.from_pem(Signer(key).public_pem).signed_digest(sign(key, MESSAGE), digest)
+    ed = ed25519_key("ed")
+    assert not keys.from_pem(Signer(ed).public_pem).signed_digest(sign(ed, MESSAGE), digest)
+
+
+def test_pss_is_used_when_the_registry_entry_says_so() -> None:
+    pss = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
+    signature = RSA.sign(MESSAGE, pss, hashes.SHA256())
+    public = keys.from_der(_der(RSA), hashes.SHA256(), pss=True)
+    assert public.signed(signature, MESSAGE)
+    assert not public.signed(sign(RSA, MESSAGE), MESSAGE)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        rsa.generate_private_key(65537, 1024),
+        ec.generate_private_key(ec.SECP256K1()),
+        ec.generate_private_key(ec.SECP224R1()),
+        ed448.Ed448PrivateKey.generate(),
+        dsa.generate_private_key(2048),
+    ],
+    ids=["RSA 1024", "secp256k1", "P-224", "Ed448", "DSA"],
+)
+def test_weak_and_foreign_keys_are_refused(key: PrivateKey) -> None:
+    with pytest.raises(UnusableKey):
+        keys.from_der(_der(key))
+
+
+@pytest.mark.parametrize(
+    "pem",
+    [
+        "",
+        "hello",
+        "-----BEGIN PUBLIC KEY-----\nAAAA\n-----END PUBLIC KEY-----",
+        SIGSTORE.leaf().pem.decode(),
+        SIGSTORE.keypair().public_pem * 2,
+        ed25519.Ed25519PrivateKey.generate()
+        .private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        .decode(),
+    ],
+    ids=["empty", "text", "not DER", "certificate", "two keys", "private key"],
+)
+def test_what_is_not_one_public_key_is_refused(pem: str) -> None:
+    with pytest.raises(UnusableKey):
+        keys.from_pem(pem)
+
+
+def _der(key: PrivateKey) -> bytes:
+    return key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
