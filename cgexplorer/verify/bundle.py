@@ -151,6 +151,8 @@ def read(raw: bytes, artifact: bytes | None, sha256: bytes) -> Material:
         if len(bundle.dsse_envelope.signatures) != 1:
             raise Malformed(f"the envelope has {len(bundle.dsse_envelope.signatures)} signatures, one is allowed")
         payload_type = bundle.dsse_envelope.payload_type
+        if not payload_type.isprintable():
+            raise Malformed("the payload type has control characters")
         payload = strict.base64_bytes(bundle.dsse_envelope.payload, "the envelope's payload")
         signature = strict.base64_bytes(bundle.dsse_envelope.signatures[0].sig, "the envelope's signature")
         message = pae(payload_type, payload)

@@ -169,7 +169,7 @@ def read_certificate(der: bytes) -> x509.Certificate:
 def dsse_parts(wire: dict[str, Any]) -> tuple[str, bytes, bytes]:
     """(payload type, payload, signature) of an envelope with exactly one signature."""
     signatures, payload_type = wire.get("signatures"), wire.get("payloadType")
-    if not isinstance(payload_type, str) or not isinstance(signatures, list):
+    if not isinstance(payload_type, str) or not payload_type.isprintable() or not isinstance(signatures, list):
         raise Malformed("this is not a DSSE envelope")
     if len(signatures) != 1 or not isinstance(signatures[0], dict):
         raise Malformed(f"the envelope has {len(signatures)} signatures, exactly one is allowed")
@@ -232,6 +232,8 @@ def _annotated_entry(text: str) -> OfferedEntry:
         log_id = bytes.fromhex(bundle.payload.log_id)
     except (msgspec.ValidationError, ValueError) as error:
         raise Malformed(f"{what} cannot be read: {error}") from None
+    if not (0 <= bundle.payload.log_index < 2**63 and 0 <= bundle.payload.integrated_time < 2**63):
+        raise Malformed(f"{what} has a number that is out of range")
     return entry_from_body(
         body_base64=bundle.payload.body,
         log_id=log_id,

@@ -124,7 +124,7 @@ def _compiled(pattern: str) -> re2._Regexp:
     options.max_mem = 1 << 20
     try:
         return re2.compile(pattern, options)
-    except re2.error as error:
+    except (re2.error, UnicodeError) as error:
         reason = error.args[0] if error.args else "error"
         text = reason.decode("utf-8", "replace") if isinstance(reason, bytes) else str(reason)
         raise Fault("an RE2 pattern", f"{pattern[:60]!r}: {text[:80]}") from None

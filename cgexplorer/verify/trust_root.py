@@ -11,11 +11,13 @@ import hashlib
 import importlib.resources
 from dataclasses import dataclass
 from functools import cache
+from typing import Any
 
 import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives import hashes
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from cgexplorer.verify import keys, strict
 from cgexplorer.verify.errors import Malformed, TrustRootError, UnusableKey
@@ -26,6 +28,7 @@ PUBLIC_GOOD_SHA256 = "6494e21ea73fa7ee769f85f57d5a3e6a08725eae1e38c755fc3517c9e6
 PUBLIC_GOOD_FILE = "_store/https%3A%2F%2Ftuf-repo-cdn.sigstore.dev/trusted_root.json"
 MAX_BYTES = 4 << 20
 
+_CODE_SIGNING = {ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
 _KEY_DETAILS: dict[str, tuple[hashes.HashAlgorithm | None, bool]] = {  # name -> (hash, PSS)
     "PKIX_ECDSA_P256_SHA_256": (hashes.SHA256(), False),
     "PKIX_ECDSA_P384_SHA_384": (hashes.SHA384(), False),
@@ -214,12 +217,16 @@ def _linked(authority: Authority) -> Authority:
             raise Malformed(f"a certificate of {authority.name[:80]!r} is not issued by the next one") from None
     for depth, certificate in enumerate(authority.chain):
         try:
-            basic = certificate.extensions.get_extension_for_class(x509.BasicConstraints).value
-            usage = certificate.extensions.get_extension_for_class(x509.KeyUsage).value
-        except (ValueError, x509.ExtensionNotFound):
+            known: dict[type, Any] = {type(item.value): item.value for item in certificate.extensions}
+            basic, usage = known[x509.BasicConstraints], known[x509.KeyUsage]
+        except (ValueError, KeyError):
             raise Malformed(f"a certificate of {authority.name[:80]!r} does not say that it is a CA") from None
         if not basic.ca or not usage.key_cert_sign or (basic.path_length is not None and basic.path_length < depth):
             raise Malformed(f"a certificate of {authority.name[:80]!r} may not issue certificates")
+        if not _CODE_SIGNING & set(known.get(x509.ExtendedKeyUsage, _CODE_SIGNING)):
+            raise Malformed(f"a certificate of {authority.name[:80]!r} may not issue certificates for code signing")
+        if x509.NameConstraints in known:
+            raise Malformed(f"a certificate of {authority.name[:80]!r} has name constraints, which are not supported")
     return authority
 
 

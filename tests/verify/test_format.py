@@ -28,6 +28,7 @@ from tests.verify.world import (
     SIGSTORE,
     Case,
     edited,
+    edited_log,
     entry,
     failed,
     noted,
@@ -82,6 +83,8 @@ CLASSIC = {
     "log index that is true": noted(
         GOOD, log=json.dumps(json.loads(GOOD.annotations[LOG]) | {"Payload": {"logIndex": True}})
     ),
+    "log index beyond 64 bits": edited_log(GOOD, lambda w: w["Payload"].update(logIndex=2**63)),
+    "negative integrated time": edited_log(GOOD, lambda w: w["Payload"].update(integratedTime=-1)),
     "log annotation too large": noted(GOOD, log=GOOD.annotations[LOG] + " " * material.MAX_ANNOTATION_BYTES),
     "timestamp that is no object": noted(GOOD, timestamp='"abc"'),
     "envelope that is a list": msgspec.structs.replace(ATTESTATION, content=b"[]"),
@@ -90,6 +93,8 @@ CLASSIC = {
     ),
     "envelope with a key in two spellings": envelope(lambda w: w.update(Payload="")),
     "envelope with two signatures": envelope(lambda w: w["signatures"].append(w["signatures"][0])),
+    "payload type with a control character": envelope(lambda w: w.update(payloadType="a\0b")),
+    "payload type that is half a character": envelope(lambda w: w.update(payloadType="\ud800")),
     "envelope without signature": envelope(lambda w: w["signatures"].clear()),
     "envelope with loose bits in its payload": envelope(
         lambda w: w.update(payload=loose_bits(b64_of_length(w["payload"])))

@@ -7,6 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import msgspec
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from cgexplorer.oci import digest as digests
@@ -16,7 +17,7 @@ from cgexplorer.verify.errors import VerifyError
 from cgexplorer.verify.policy import Policy
 from cgexplorer.verify.verdict import CheckName, Outcome, State, Verdict
 from cgexplorer.verify.verifier import Verifier
-from tests.fakes.sigstore import SIGN, SPDX, evidence_of, rekor
+from tests.fakes.sigstore import SIGN, SPDX, der, evidence_of, rekor
 from tests.verify.world import (
     ALICE,
     DIGEST,
@@ -143,6 +144,20 @@ def test_an_unusable_policy_is_not_the_signatures_fault(signature: Evidence) -> 
 @pytest.mark.parametrize("pattern", ["(", "[a", "a{2,1}", "(?=x)", "\\1", "*"])
 def test_a_broken_pattern_is_named(pattern: str, signature: Evidence) -> None:
     assert pattern in Case(signature, policy(identity="", identity_regexp=pattern)).ask().reason
+
+
+@pytest.mark.parametrize("pattern", ["\ud800", "a\0"])
+def test_a_pattern_that_is_no_text_is_an_answer_too(pattern: str, signature: Evidence) -> None:
+    state = Case(signature, policy(identity="", identity_regexp=pattern)).ask().state
+    assert state in {State.COULD_NOT_CHECK, State.SIGNER_NOT_ALLOWED}
+
+
+@pytest.mark.parametrize("name", ["someone", "erin!example"])
+def test_a_user_name_as_identity_is_read_from_an_other_name(name: str) -> None:
+    oid = x509.ObjectIdentifier("1.3.6.1.4.1.57264.1.7")
+    signer = SIGSTORE.leaf(x509.OtherName(oid, der.utf8(name)), "https://issuer.example")
+    verdict = Case(SIGSTORE.signature(DIGEST, signer), Policy(issuer="https://issuer.example", identity=name)).ask()
+    assert (verdict.state, verdict.identity) == (State.VERIFIED, name)
 
 
 def test_a_pattern_made_to_explode_is_answered(signature: Evidence) -> None:

@@ -10,10 +10,12 @@ from typing import Any
 import pytest
 import sigstore
 from cryptography import x509
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from cgexplorer.verify import trust_root
 from cgexplorer.verify.errors import TrustRootError
 from cgexplorer.verify.trust_root import Period
+from tests.fakes.sigstore import make_ca
 from tests.verify.world import ALICE, SIGSTORE, STRANGER
 
 Edit = Callable[[dict[str, Any]], object]
@@ -111,3 +113,13 @@ def test_both_ends_of_a_period_are_inside() -> None:
     covered = [Period(start, end).covers(moment) for moment in (start - second, start, end, end + second)]
     assert covered == [False, True, True, False]
     assert Period(None, None).covers(start)
+
+
+def test_a_ca_for_other_usages_or_with_name_constraints_is_refused() -> None:
+    ca, usage = SIGSTORE.ca, ExtendedKeyUsageOID.TIME_STAMPING
+    other = make_ca("other", ca.start, ca.end, serial=5, seed="other", issuer=ca.root, usage=usage)
+    limits = x509.NameConstraints([x509.DNSName("example.test")], None)
+    narrow = make_ca("narrow", ca.start, ca.end, serial=6, seed="narrow", issuer=ca.root, extra=limits)
+    for issuer, reason in ((other, "not issue certificates for code signing"), (narrow, "name constraints")):
+        with pytest.raises(TrustRootError, match=reason):
+            trust_root.load(SIGSTORE.trusted_root(chain=(issuer.certificate, ca.root.certificate)))

@@ -54,6 +54,7 @@ def make_ca(
     issuer: Issuer | None = None,
     usage: ObjectIdentifier = ExtendedKeyUsageOID.CODE_SIGNING,
     is_ca: bool = True,
+    extra: x509.ExtensionType | None = None,
 ) -> Issuer:
     """A root without `issuer`, an intermediate with one; `is_ca` off makes the leaf of a timestamp authority."""
     key = keys.ecdsa_key(seed, ec.SECP384R1())
@@ -68,6 +69,8 @@ def make_ca(
     else:
         builder = builder.add_extension(_key_usage(digital_signature=True), critical=True)
         builder = builder.add_extension(x509.ExtendedKeyUsage([usage]), critical=True)
+    if extra is not None:
+        builder = builder.add_extension(extra, critical=True)
     return Issuer(key, _sign(builder, signing_key))
 
 
