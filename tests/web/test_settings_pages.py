@@ -1,0 +1,76 @@
+"""Who signs, under which rules, from where; and what is licensed how."""
+
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from cgexplorer.store.models import Activity, PolicyRow, TrustRoot
+from tests.store import factories as make
+
+pytestmark = pytest.mark.django_db
+NAUGHTY = "<script>alert(1)</script>"
+
+
+@pytest.mark.parametrize("name", ["identities", "licenses", "policies", "registries"])
+def test_an_empty_page_is_a_page(client: Client, name: str) -> None:
+    assert client.get(reverse(name)).status_code == 200
+
+
+def test_identities_show_what_each_signer_signed(client: Client) -> None:
+    make.evidence(make.manifest(make.image()), identity=NAUGHTY)
+    text = client.get(reverse("identities")).content.decode()
+    assert NAUGHTY not in text
+    assert "&lt;script&gt;" in text
+
+
+def test_policies_show_every_version(client: Client) -> None:
+    for version in (1, 2):
+        PolicyRow.objects.create(
+            name="acme", version=version, current=version == 2, pattern="ghcr.io/acme/*", identity_regexp="https://.+"
+        )
+    text = client.get(reverse("policies")).content.decode()
+    assert "acme, version 2" in text
+    assert "acme, version 1" in text
+    assert "(replaced)" in text
+
+
+def test_a_sample_trust_root_is_labelled(client: Client) -> None:
+    TrustRoot.objects.create(sha256="ab" * 32, name="samples", is_sample=True, payload=make.payload())
+    assert "sample root" in client.get(reverse("policies")).content.decode()
+
+
+def test_licences_count_images_and_name_the_blind_ones(client: Client) -> None:
+    manifest = make.manifest(make.image())
+    make.tag(manifest)
+    make.sbom(manifest, make.package("1", license="MIT"))
+    make.tag(make.manifest(make.image("docker.io/library/nginx")))
+    text = client.get(reverse("licenses")).content.decode()
+    assert "1 licence expression in 1 image" in text
+    assert "1 of 2 digests" in text
+
+
+def test_an_activity_that_runs_asks_again_and_offers_a_link(client: Client) -> None:
+    activity = Activity.objects.create(kind="re-verify", subject="x", state="running", step="Checking", done=1, total=4)
+    text = client.get(reverse("activity", args=[activity.pk])).content.decode()
+    assert 'hx-trigger="every 1s"' in text
+    assert "reload" in text
+    assert "1 of 4" in text
+
+
+def test_a_finished_re_verification_says_what_changed(client: Client) -> None:
+    manifest = make.manifest(make.image())
+    make.run(manifest)
+    run = make.run(manifest, state="invalid")
+    activity = Activity.objects.create(kind="re-verify", subject="x", state="done", run=run, finished_at=make.NOW)
+    text = client.get(reverse("activity", args=[activity.pk])).content.decode()
+    assert "hx-trigger" not in text.partition('id="progress"')[2].partition("</main>")[0]
+    assert "What changed" in text
+    assert f"Read the report of run {run.pk}" in text
+
+
+def test_a_failed_activity_says_why(client: Client) -> None:
+    activity = Activity.objects.create(kind="fetch", subject="x", state="failed", error=f"no answer {NAUGHTY}")
+    text = client.get(reverse("activity", args=[activity.pk])).content.decode()
+    assert "no answer &lt;script&gt;" in text
