@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-from cgexplorer.verify import strict
+from cgexplorer.verify import ed25519ph, strict
 from cgexplorer.verify.errors import Malformed, UnusableKey
 
 MIN_RSA_BITS = 2048
@@ -52,7 +52,9 @@ class PublicKey:
     def signed(self, signature: bytes, message: bytes) -> bool:
         """Whether this key made this signature over this message."""
         if isinstance(self.key, ed25519.Ed25519PublicKey):
-            return self._verifies(signature, message, None)
+            # Pure in cosign's classic form, prehashed in its bundles; the two cannot be confused (RFC 8032, dom2).
+            pure = self._verifies(signature, message, None)
+            return pure or ed25519ph.verifies(self.key.public_bytes_raw(), signature, message)
         return any(self._verifies(signature, message, algorithm) for algorithm in self.hash_algorithms)
 
     def signed_digest(self, signature: bytes, sha256: bytes) -> bool:

@@ -9,7 +9,7 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 
-from cgexplorer.verify import keys
+from cgexplorer.verify import ed25519ph, keys
 from cgexplorer.verify.errors import UnusableKey
 from cgexplorer.verify.policy import Policy
 from cgexplorer.verify.verdict import State
@@ -72,6 +72,32 @@ def test_only_the_digest_is_needed_except_for_ed25519() -> None:
         assert keys.from_pem(Signer(key).public_pem).signed_digest(sign(key, MESSAGE), digest)
     ed = ed25519_key("ed")
     assert not keys.from_pem(Signer(ed).public_pem).signed_digest(sign(ed, MESSAGE), digest)
+
+
+RFC_8032_PH = {  # 7.3, Test Vectors for Ed25519ph
+    "key": "ec172b93ad5e563bf4932c70e1245034c35467ef2efd4d64ebf819683467e2bf",
+    "signature": "98a70222f0b8121aa9d30f813d683f809e462b469c7ff87639499bb94e6dae41"
+    "31f85042463c2a355a2003d062adf5aaa10b8c61e636062aaad11c2a26083406",
+}
+
+
+def test_prehashed_ed25519_verifies_as_rfc_8032_says() -> None:
+    raw, signature = bytes.fromhex(RFC_8032_PH["key"]), bytes.fromhex(RFC_8032_PH["signature"])
+    public = keys.wrap(ed25519.Ed25519PublicKey.from_public_bytes(raw))
+    assert public.signed(signature, b"abc")
+    assert not public.signed(signature, b"abd")
+    for place in (0, 31, 32, 63):
+        changed = bytearray(signature)
+        changed[place] ^= 1
+        assert not public.signed(bytes(changed), b"abc")
+    order = 2**252 + 27742317777372353535851937790883648493
+    shifted = (int.from_bytes(signature[32:], "little") + order).to_bytes(32, "little")
+    assert not public.signed(signature[:32] + shifted, b"abc")
+
+
+@pytest.mark.parametrize("key", [b"", b"\xff" * 32, (1 | 1 << 255).to_bytes(32, "little"), (2).to_bytes(32, "little")])
+def test_what_is_no_point_of_the_curve_verifies_nothing(key: bytes) -> None:
+    assert not ed25519ph.verifies(key, bytes(64), b"abc")
 
 
 def test_pss_is_used_when_the_registry_entry_says_so() -> None:

@@ -28,6 +28,7 @@ from tests.verify.world import (
     SIGNATURE,
     SIGNED_ON,
     SIGSTORE,
+    STRANGER,
     VERIFIER,
     Case,
     entry,
@@ -231,6 +232,14 @@ def test_rekor_v2_takes_its_time_from_the_timestamp(kind: str) -> None:
 def test_bundles_of_every_version_verify(version: int) -> None:
     bundle = SIGSTORE.bundle(DIGEST, ALICE, version=version)
     assert Case(evidence_of(bundle, DIGEST, Kind.SIGNATURE)).ask().state is State.VERIFIED
+
+
+def test_an_entry_of_an_unknown_log_beside_a_known_one_does_no_harm() -> None:
+    bundle, other = SIGSTORE.bundle(DIGEST, ALICE), STRANGER.bundle(DIGEST, ALICE)
+    bundle["verificationMaterial"]["tlogEntries"].append(entry(other))
+    verdict = Case(evidence_of(bundle, DIGEST, Kind.SIGNATURE)).ask()
+    assert verdict.state is State.VERIFIED
+    assert [item.log_name for item in verdict.log_entries] == ["https://rekor.fake.example"]
 
 
 def test_a_key_policy_verifies_every_form() -> None:
