@@ -92,8 +92,6 @@ def policy(options: argparse.Namespace) -> Policy:
     """The policy that the flags describe. Raises UsageError when it names no signer or cannot be understood."""
     if not options.check_claims:
         raise UsageError("--check-claims=false is not supported: a signature of another image proves nothing.")
-    if options.staging and options.trusted_root is None:
-        raise UsageError("--staging needs --trusted-root: only the root of the public instance is shipped.")
     made = Policy(
         name="flags",
         issuer=options.certificate_oidc_issuer,
@@ -126,7 +124,7 @@ def policy(options: argparse.Namespace) -> Policy:
 def root(options: argparse.Namespace) -> TrustRoot:
     """Raises UsageError when the file is missing, TrustRootError when it is no trusted root."""
     if options.trusted_root is None:
-        return trust_root.public_good()
+        return trust_root.staging() if options.staging else trust_root.public_good()
     return trust_root.load(read_file(options.trusted_root, trust_root.MAX_BYTES), str(options.trusted_root))
 
 

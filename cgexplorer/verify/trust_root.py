@@ -26,6 +26,8 @@ from cgexplorer.verify.keys import PublicKey
 # Of the root shipped with the pinned sigstore wheel, fetched by its authors through TUF. A new wheel must be looked at.
 PUBLIC_GOOD_SHA256 = "6494e21ea73fa7ee769f85f57d5a3e6a08725eae1e38c755fc3517c9e6bc0b66"
 PUBLIC_GOOD_FILE = "_store/https%3A%2F%2Ftuf-repo-cdn.sigstore.dev/trusted_root.json"
+STAGING_SHA256 = "81f5af777952d2c3955062ad56924c05ca916b5d49f3a0bce945faa475a8b1cc"
+STAGING_FILE = "_store/https%3A%2F%2Ftuf-repo-cdn.sigstage.dev/trusted_root.json"
 MAX_BYTES = 4 << 20
 
 _CODE_SIGNING = {ExtendedKeyUsageOID.CODE_SIGNING, ExtendedKeyUsageOID.ANY_EXTENDED_KEY_USAGE}
@@ -167,18 +169,32 @@ def public_good() -> TrustRoot:
 
     Raises TrustRootError when the package ships another one: look at the new root before trusting it.
     """
-    root = load(public_good_bytes(), "Sigstore public good")
-    if root.sha256 != PUBLIC_GOOD_SHA256:
-        raise TrustRootError(
-            f"The sigstore package ships the trusted root sha256:{root.sha256}, not the one that this version of "
-            f"cgexplorer was released with (sha256:{PUBLIC_GOOD_SHA256}). Install the pinned requirements."
-        )
-    return root
+    return _shipped(public_good_bytes(), "Sigstore public good", PUBLIC_GOOD_SHA256)
 
 
 def public_good_bytes() -> bytes:
     """The file that `public_good` reads, as shipped and not yet checked; it goes into evidence bundles."""
-    return importlib.resources.files("sigstore").joinpath(*PUBLIC_GOOD_FILE.split("/")).read_bytes()
+    return _package_file(PUBLIC_GOOD_FILE)
+
+
+@cache
+def staging() -> TrustRoot:
+    """The root of Sigstore's staging instance, for the conformance suite. As `public_good`."""
+    return _shipped(_package_file(STAGING_FILE), "Sigstore staging", STAGING_SHA256)
+
+
+def _package_file(path: str) -> bytes:
+    return importlib.resources.files("sigstore").joinpath(*path.split("/")).read_bytes()
+
+
+def _shipped(raw: bytes, name: str, sha256: str) -> TrustRoot:
+    found = hashlib.sha256(raw).hexdigest()
+    if found != sha256:
+        raise TrustRootError(
+            f"The sigstore package ships the trusted root sha256:{found}, not the one that this version of "
+            f"cgexplorer was released with (sha256:{sha256}). Install the pinned requirements."
+        )
+    return load(raw, name)
 
 
 def _logs(wire: list[_Log]) -> dict[bytes, Log]:

@@ -10,8 +10,10 @@ from pathlib import Path
 import pytest
 
 from cgexplorer.oci import digest as digests
-from cgexplorer.verify import flags
+from cgexplorer.verify import flags, trust_root
 from cgexplorer.verify.cli import main
+from tests.fakes.registry import FakeRegistry
+from tests.fakes.registry import Fault as RegistryFault
 from tests.fakes.sigstore import GITHUB, SPDX, WORKFLOW
 from tests.verify.world import ALICE, DIGEST, KEY, SIGSTORE, STRANGER
 
@@ -76,7 +78,6 @@ def test_what_does_not_meet_the_flags_exits_with_1(files: Path) -> None:
         ],
         ["verify-bundle", "--bundle", "bundle.json", "--key", "artifact", "artifact"],
         ["verify-bundle", "--bundle", "bundle.json", "--key", "key.pub", *SIGNER, "artifact"],
-        ["verify-bundle", "--bundle", "bundle.json", "--staging", *SIGNER, "artifact"],
         ["verify", *SIGNER, "--offline=perhaps", "image"],
         ["verify", *SIGNER, "--check-claims=false", "image"],
         ["verify", *SIGNER, "-a", "novalue", "image"],
@@ -93,6 +94,14 @@ def test_wrong_usage_exits_with_2_and_says_why(
     assert printed.out == ""
     assert "Traceback" not in printed.err
     assert printed.err
+
+
+def test_staging_uses_the_shipped_staging_root(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    asked = ["verify-bundle", "--staging", "--bundle", "bundle.json", *SIGNER, "-o", "json", "artifact"]
+    assert main(asked) == 1
+    evidence = json.loads(capsys.readouterr().out)["subjects"][0]["evidence"][0]
+    assert evidence["trusted_root_sha256"] == trust_root.STAGING_SHA256
+    assert "log-entry" in {check["name"] for check in evidence["checks"] if check["outcome"] == "failed"}
 
 
 def test_what_cannot_be_read_exits_with_3(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -140,6 +149,24 @@ def test_an_index_has_no_platform(shared: Path, capsys: pytest.CaptureFixture[st
 def test_a_layout_without_the_image_cannot_be_checked(shared: Path) -> None:
     amd64 = "sha256:" + "12" * 32
     assert main(["verify", "--layout", str(shared / "chainguard-postgres/oci-layout"), *SIGNER, amd64]) == 3
+
+
+def test_a_registry_that_refuses_cannot_be_checked(capsys: pytest.CaptureFixture[str]) -> None:
+    with FakeRegistry() as registry:
+        registry.push_image("app", "1.0")
+        registry.fault = RegistryFault.FORBIDDEN
+        asked = ["verify", "--allow-http-registry", *SIGNER, f"{registry.host}/app:1.0"]
+        assert main(asked) == 3
+    assert capsys.readouterr().err.startswith("error: ")
+
+
+def test_signatures_that_cannot_be_read_are_not_called_absent(capsys: pytest.CaptureFixture[str]) -> None:
+    with FakeRegistry() as registry:
+        digest = registry.push_image("app", "1.0")
+        registry.fault, registry.fault_at = RegistryFault.FORBIDDEN, "sha256-"
+        asked = ["verify", "--allow-http-registry", *SIGNER, f"{registry.host}/app@{digest}"]
+        assert main(asked) == 3
+    assert "could-not-check" in capsys.readouterr().out
 
 
 def test_an_unanchored_pattern_is_warned_about(files: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import datetime as dt
 import hashlib
 
 import msgspec
@@ -9,12 +11,14 @@ import pytest
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 
+from cgexplorer.oci.evidence import Kind
 from cgexplorer.verify import ed25519ph, keys
 from cgexplorer.verify.errors import UnusableKey
 from cgexplorer.verify.policy import Policy
 from cgexplorer.verify.verdict import State
-from tests.fakes.sigstore.keys import PrivateKey, Signer, ecdsa_key, ed25519_key, sign
-from tests.verify.world import DIGEST, SIGSTORE, Case, failed
+from tests.fakes.sigstore import evidence_of, pae, rekor
+from tests.fakes.sigstore.keys import PrivateKey, Signer, b64, ecdsa_key, ed25519_key, sign
+from tests.verify.world import DIGEST, SIGNED_ON, SIGSTORE, Case, failed
 
 RSA = rsa.generate_private_key(65537, 2048)
 MESSAGE = b"what was signed"
@@ -145,3 +149,24 @@ def test_what_is_not_one_public_key_is_refused(pem: str) -> None:
 
 def _der(key: PrivateKey) -> bytes:
     return key.public_key().public_bytes(serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo)
+
+
+def test_rekor_v2_logs_a_larger_curve_with_its_larger_hash() -> None:
+    signer = SIGSTORE.leaf(key=ecdsa_key("p384 leaf", ec.SECP384R1()))
+    bundle = SIGSTORE.bundle(DIGEST, signer, v2=True)
+    payload = base64.b64decode(bundle["dsseEnvelope"]["payload"])
+    message = pae("application/vnd.in-toto+json", payload)
+    signature = sign(signer.key, message, hashes.SHA384())
+    logged = rekor.hashedrekord_002(message, signature, signer)
+    logged["spec"]["hashedRekordV002"]["data"] = {
+        "algorithm": "SHA2_384",
+        "digest": b64(hashlib.sha384(message).digest()),
+    }
+    at = SIGNED_ON + dt.timedelta(minutes=1)
+    proofs = bundle["verificationMaterial"]
+    bundle["dsseEnvelope"]["signatures"][0]["sig"] = b64(signature)
+    proofs["tlogEntries"] = [SIGSTORE.rekor2.append(logged, at)]
+    proofs["timestampVerificationData"]["rfc3161Timestamps"][0]["signedTimestamp"] = b64(
+        SIGSTORE.tsa.token(signature, at)
+    )
+    assert Case(evidence_of(bundle, DIGEST, Kind.SIGNATURE)).ask().state is State.VERIFIED

@@ -33,6 +33,7 @@ def test_the_public_root_is_the_one_that_the_pinned_package_ships() -> None:
     raw = importlib.resources.files("sigstore").joinpath(*trust_root.PUBLIC_GOOD_FILE.split("/")).read_bytes()
     assert hashlib.sha256(raw).hexdigest() == trust_root.PUBLIC_GOOD_SHA256
     assert trust_root.public_good().sha256 == trust_root.PUBLIC_GOOD_SHA256
+    assert trust_root.staging().sha256 == trust_root.STAGING_SHA256
 
 
 def test_another_shipped_root_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
