@@ -7,11 +7,13 @@ from urllib.parse import urlsplit
 
 from django import template
 from django.templatetags.static import static
+from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from cgexplorer import predicates
+from cgexplorer.store.queries.images import CoverageRow
 from cgexplorer.web import words
 
 register = template.Library()
@@ -24,6 +26,7 @@ _STEPS = (
     (dt.timedelta(minutes=1), "min", "min"),
 )
 NO_BREAK = mark_safe("<wbr>")
+_GROUP = mark_safe(' class="g"')
 
 
 @register.simple_tag
@@ -152,6 +155,34 @@ def image_name(name: str) -> SafeString:
     """An image name that may break before its last part."""
     path, slash, last = name.rpartition("/")
     return format_html("{}{}{}{}", path, slash, NO_BREAK, last)
+
+
+@register.simple_tag
+def matrix_cells(row: CoverageRow, platform: str, columns: tuple[str, ...]) -> SafeString:
+    """The cells of one platform in the coverage matrix."""
+    for name, digest_text, states in row.cells:
+        if name == platform:
+            href = reverse("verification", args=[row.image, digest_text])
+            return format_html_join(
+                "",
+                "{}",
+                ((_cell(href, *pair, platform, n == 0),) for n, pair in enumerate(zip(columns, states, strict=True))),
+            )
+    nothing = format_html('<span class="sr">no {} image</span>', platform)
+    return format_html_join("", "<td{}>{}</td>", ((_GROUP if n == 0 else "", nothing) for n in range(len(columns))))
+
+
+def _cell(href: str, column: str, state: str, platform: str, first: bool) -> SafeString:
+    label = f"{column}, {platform}: {words.state_words(state)}"
+    return format_html(
+        '<td{}><a href="{}" data-s="{}" title="{}">{}<span class="sr">{}</span></a></td>',
+        _GROUP if first else "", href, state, label, icon(state or "not-run"), label,
+    )  # fmt: skip
+
+
+@register.filter(name="words")
+def split_words(text: str) -> list[str]:
+    return text.split()
 
 
 @register.filter

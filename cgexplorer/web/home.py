@@ -1,0 +1,116 @@
+"""/: one box for everything, what needs somebody, and the newest verdicts."""
+
+from __future__ import annotations
+
+from urllib.parse import urlencode
+
+from django.db import connection
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
+from django.shortcuts import redirect, render
+from django.urls import resolve, reverse
+from django.urls.exceptions import Resolver404
+from django.views.decorators.http import require_GET, require_POST
+
+from cgexplorer import jobs
+from cgexplorer.oci import reference as references
+from cgexplorer.oci.errors import ReferenceError
+from cgexplorer.oci.reference import Reference
+from cgexplorer.store.queries import images as queries
+from cgexplorer.store.queries import jump as targets
+from cgexplorer.store.queries.jump import Target
+from cgexplorer.web import words
+from cgexplorer.web.render import render_page
+
+MAX_CHARACTERS = 800
+
+
+@require_GET
+def home(request: HttpRequest) -> HttpResponse:
+    coverage, total = queries.coverage()
+    context = {
+        "text": request.GET.get("q", "")[:MAX_CHARACTERS],
+        "coverage": coverage,
+        "platforms": _columns(coverage),
+        "columns": queries.COLUMNS,
+        "total": total,
+        "runs": queries.newest_runs(),
+    }
+    return render_page(request, "home/home.html", "main", context)
+
+
+def _columns(coverage: list[queries.CoverageRow]) -> list[str]:
+    """The platforms of the matrix: the two that most images have. The others are on the images' own pages."""
+    counted: dict[str, int] = {}
+    for row in coverage:
+        for platform, _, _ in row.cells:
+            counted[platform] = counted.get(platform, 0) + 1
+    return sorted(sorted(counted, key=lambda platform: (-counted[platform], platform))[:2])
+
+
+@require_GET
+def jump(request: HttpRequest) -> HttpResponse:
+    """To the page of whatever was pasted: a digest, a reference, a purl, a package with or without versions."""
+    text = request.GET.get("q", "").strip()
+    if not text:
+        return redirect("home")
+    found = targets.target(text[:MAX_CHARACTERS])
+    if found.kind == "unknown":
+        return _offer(request, text, found)
+    return redirect(_address(found, text))
+
+
+def _address(found: Target, text: str) -> str:
+    if found.kind == "digest":
+        return reverse("digest", args=[found.name, found.digest])
+    if found.kind == "image":
+        return reverse("image", args=[found.name])
+    return f"{reverse('package-search')}?{urlencode({'q': text})}"
+
+
+def _offer(request: HttpRequest, text: str, found: Target) -> HttpResponse:
+    """A reference that is not stored: offer to fetch it. Anything else: say what is wrong with it."""
+    command = f"manage.py add_image {found.reference}"
+    context = {"text": text, "reference": found.reference, "problem": found.problem, "add_command": command}
+    return render(request, "home/unknown.html", context, status=404)
+
+
+@require_POST
+def fetch(request: HttpRequest) -> HttpResponse:
+    """Queue a fetch and show its progress. Asking twice shows the same work."""
+    try:
+        wanted = references.parse(request.POST.get("reference", ""))
+    except ReferenceError as error:
+        context = {"text": request.POST.get("reference", ""), "reference": None, "problem": str(error)}
+        return render(request, "home/unknown.html", context, status=400)
+    return redirect("activity", pk=_queued(wanted))
+
+
+def _queued(wanted: Reference) -> int:
+    return jobs.defer_fetch(wanted).pk
+
+
+@require_GET
+def states(request: HttpRequest) -> HttpResponse:
+    return render(request, "home/states.html", {"states": list(words.WORDS)})
+
+
+def without_slash(request: HttpRequest, path: str) -> HttpResponse:
+    """The page without the slashes behind it, if there is one; a redirect that stays on this site."""
+    target = "/" + path.lstrip("/")
+    try:
+        resolve(target)
+    except Resolver404 as error:
+        raise Http404(f"There is no page {target}.") from error
+    query = request.META.get("QUERY_STRING", "")
+    return HttpResponsePermanentRedirect(target + (f"?{query}" if query else ""))
+
+
+def livez(request: HttpRequest) -> HttpResponse:
+    return HttpResponse("alive\n", content_type="text/plain")
+
+
+def readyz(request: HttpRequest) -> HttpResponse:
+    """200 when the database answers; what failed otherwise is in the log."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1")
+    return HttpResponse("ready\n", content_type="text/plain")
