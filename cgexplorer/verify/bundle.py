@@ -205,7 +205,7 @@ def _entry(wire: _Entry, version: int) -> OfferedEntry:
         raise Malformed(f"a v0.{version} bundle must prove inclusion in the log")
     if wire.inclusion_promise is None and version == 1:
         raise Malformed("a v0.1 bundle must hold a signed entry timestamp")
-    if offered is not None and offered.checkpoint is None and version > 1:
+    if offered is not None and version > 1 and not (offered.checkpoint and offered.checkpoint.envelope):
         raise Malformed("the inclusion proof has no checkpoint")
     proof = None
     if offered is not None:

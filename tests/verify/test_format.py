@@ -116,6 +116,7 @@ BUNDLES: dict[str, Callable[[dict[str, Any]], object]] = {
     "v0.2 label on v0.3 content": lambda b: b.update(mediaType="application/vnd.dev.sigstore.bundle+json;version=0.2"),
     "v0.3 without inclusion proof": lambda b: entry(b).pop("inclusionProof"),
     "v0.3 without checkpoint": lambda b: entry(b)["inclusionProof"].pop("checkpoint"),
+    "v0.3 with an empty checkpoint": lambda b: entry(b)["inclusionProof"]["checkpoint"].update(envelope=""),
     "33 log entries": lambda b: b["verificationMaterial"].update(tlogEntries=[entry(b)] * 33),
     "33 timestamps": lambda b: b["verificationMaterial"].update(
         timestampVerificationData={"rfc3161Timestamps": [{"signedTimestamp": "AAAA"}] * 33}
