@@ -60,9 +60,8 @@ class Command(BaseCommand):
             self.stdout.write("\nNot searched:")
         for blind in answer.universe.blind:
             where = ":".join(filter(None, (blind.image, ", ".join(blind.tags))))
-            self.stdout.write(
-                f"  {where} {blind.platform} {short(blind.digest)}: {blind.state}, {_printable(blind.reason)}"
-            )
+            what = " ".join(filter(None, (where, blind.platform, short(blind.digest))))
+            self.stdout.write(f"  {what}: {blind.state}, {_printable(blind.reason)}")
         if hidden := answer.universe.blind_digests - len(answer.universe.blind):
             self.stdout.write(f"  and {hidden:,} more digests")
 

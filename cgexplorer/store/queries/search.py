@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import islice
+from itertools import groupby, islice
 
 import msgspec
 
@@ -146,33 +146,48 @@ def _totals(held_by: _HeldBy, ids: list[int]) -> tuple[int, int]:
 
 
 def _hits(held_by: _HeldBy, packages: tuple[Found, ...], after: Position | None, limit: int) -> list[Hit]:
-    """Package by package in the order of the result, a few at a time until the page is full."""
+    """Version by version in the order of the result, a few at a time until the page is full."""
+    versions = [tuple(some) for _, some in groupby(packages, key=_version)]
+    start = next(
+        (n for n, some in enumerate(versions) if after and after.package_id in {package.id for package in some}), None
+    )
+    if start is None:
+        # The first page; or that package is gone, and the list begins again rather than ending early.
+        start, after = 0, None
     hits: list[Hit] = []
-    start = next((n for n, package in enumerate(packages) if after and package.id == after.package_id), 0)
-    remaining, size = iter(packages[start:]), 8
-    if after and (not packages or packages[start].id != after.package_id):
-        after = None  # that package is gone: the list begins again rather than ending early
+    remaining, size = iter(versions[start:]), 8
     while len(hits) < limit and (some := tuple(islice(remaining, size))):
         hits += _hits_of(held_by, some, after, limit - len(hits))
         after, size = None, min(size * 2, 256)
     return hits
 
 
-def _hits_of(held_by: _HeldBy, packages: tuple[Found, ...], after: Position | None, limit: int) -> list[Hit]:
+def _version(package: Found) -> tuple[str, ...]:
+    """What a heading of the result is about; packages of several architectures share it."""
+    return package.matched_by, package.ecosystem, package.namespace, package.name, package.version
+
+
+def _hits_of(
+    held_by: _HeldBy, versions: tuple[tuple[Found, ...], ...], after: Position | None, limit: int
+) -> list[Hit]:
+    """`after` lies within the first of these versions."""
+    packages = {package.id: package for some in versions for package in some}
+    positions = [position for position, some in enumerate(versions, 1) for _ in some]
+    begin = (after.image, after.manifest_id, after.package_id) if after else ("", 0, 0)
     found = rows(
         f"""WITH h AS MATERIALIZED (
-          SELECT DISTINCT ON (u.position, i.name, m.id) u.position, i.name, m.id, e.state
-          FROM unnest(%s::int[]) WITH ORDINALITY u(id, position) {held_by.each} {_JOINS.format(sbom="sp.sbom_id")}
+          SELECT DISTINCT ON (u.position, i.name, m.id, u.id) u.position, i.name, m.id, u.id AS package, e.state
+          FROM unnest(%s::int[], %s::int[]) u(id, position) {held_by.each} {_JOINS.format(sbom="sp.sbom_id")}
           JOIN store_image i ON i.id = m.image_id
-          WHERE {held_by.allowed} AND (u.position, i.name, m.id) > (1, %s, %s)
-          ORDER BY u.position, i.name, m.id, e.state = 'verified' DESC NULLS LAST, s.id DESC LIMIT %s)
-        SELECT h.position, h.name, {TAGS}, m.digest, m.platform, coalesce(h.state, 'unsigned'), m.id
-        FROM h JOIN store_manifest m ON m.id = h.id ORDER BY h.position, h.name, m.id""",  # noqa: S608
-        [[package.id for package in packages], after.image if after else "", after.manifest_id if after else 0, limit],
+          WHERE {held_by.allowed} AND (u.position, i.name, m.id, u.id) > (1, %s, %s, %s)
+          ORDER BY u.position, i.name, m.id, u.id, e.state = 'verified' DESC NULLS LAST, s.id DESC LIMIT %s)
+        SELECT h.package, h.name, {TAGS}, m.digest, m.platform, coalesce(h.state, 'unsigned'), m.id
+        FROM h JOIN store_manifest m ON m.id = h.id ORDER BY h.position, h.name, m.id, h.package""",  # noqa: S608
+        [list(packages), positions, *begin, limit],
     )
     return [
-        _hit(packages[position - 1], image, tags, digest, platform, state, manifest)
-        for position, image, tags, digest, platform, state, manifest in found
+        _hit(packages[package], image, tags, digest, platform, state, manifest)
+        for package, image, tags, digest, platform, state, manifest in found
     ]
 
 
