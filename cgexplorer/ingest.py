@@ -18,7 +18,7 @@ import msgspec
 import cgexplorer
 from cgexplorer.oci.digest import of as digest_of
 from cgexplorer.oci.errors import NotInLayout, OciError
-from cgexplorer.oci.evidence import Discovery, Form, Kind, discover
+from cgexplorer.oci.evidence import Discovery, Form, Kind, Problem, discover
 from cgexplorer.oci.evidence import Evidence as Found
 from cgexplorer.oci.manifest import Descriptor, Manifest
 from cgexplorer.oci.reference import Reference
@@ -88,7 +88,8 @@ def ingest(
     one = _unit(reference, source, top, "", judges, now)
     manifest, _ = unit.save(image, one, occasion, now)
     images.entries(manifest, stored)
-    if reference.tag:
+    # A digest typed beside a tag says nothing of where the registry's tag points. A layout is named by its importer.
+    if reference.tag and (not reference.digest or source.kind == "layout"):
         images.tag(image, reference.tag, manifest, now)
     tell("Stored", total, total)
     return IngestReport(str(reference), digest, (_report(one), *reports))
@@ -97,11 +98,18 @@ def ingest(
 def reverify(manifest: models.Manifest, *, now: dt.datetime, trigger: str = "re-verify") -> models.VerificationRun:
     """Judge the stored evidence again, without any network, and append a run."""
     judges = Judges(manifest.image.name)
-    evidence = tuple(_stored(row) for row in manifest.evidence.select_related("content").order_by("pk"))
+    last = manifest.runs.exclude(source="stored").order_by("-pk").first()
+    rows = manifest.evidence.select_related("content", "manifest").order_by("pk")
+    if last is not None and not last.problems:
+        rows = rows.filter(verdicts__run=last)  # that look was complete: what it did not find is not there any more
+    evidence = tuple(_stored(row) for row in rows)
     judged = tuple(_judge(found, manifest.digest, judges, now) for found in evidence)
-    state, reason = summary.combine([one.verdict for one in judged], Discovery(manifest.digest, evidence))
+    # What the last look could not read may hold the good signature: its absence here proves nothing.
+    problems = tuple(Problem(one["place"], one["reason"]) for one in last.problems) if last is not None else ()
+    discovery = Discovery(manifest.digest, evidence, problems)
+    state, reason = summary.combine([one.verdict for one in judged], discovery)
     if not judged:
-        state, reason = _without_evidence(manifest)
+        state, reason = _without_evidence(manifest, last)
     one = Unit(
         reference=f"{manifest.image.name}@{manifest.digest}",
         digest=manifest.digest,
@@ -109,6 +117,7 @@ def reverify(manifest: models.Manifest, *, now: dt.datetime, trigger: str = "re-
         reason=reason,
         problem=manifest.problem,
         judged=judged,
+        problems=problems,
     )
     run = unit.save(manifest.image, one, _occasion(trigger, "stored", now, judges), now)[1]
     assert run is not None, "only an import may find nothing new"  # noqa: S101
@@ -151,7 +160,7 @@ def _child(reference: Reference, source: Source, child: Descriptor, judges: Judg
         problem = NOT_IN_LAYOUT if isinstance(error, NotInLayout) else str(error)
         return Unit(
             reference=str(reference), digest=child.digest, platform=platform, media_type=child.media_type,
-            state=State.COULD_NOT_CHECK, reason=problem, problem=problem,
+            state=State.COULD_NOT_CHECK, reason=problem, problem=problem, problems=(Problem(child.digest, problem),),
         )  # fmt: skip
     return _unit(reference, source, manifest, platform, judges, now)
 
@@ -224,12 +233,16 @@ def _facts(config: bytes | None) -> _Facts:
         created = found.get("created")
     except (ValueError, AttributeError, RecursionError):
         return _Facts()
+    return _Facts("/".join(part for part in parts if isinstance(part, str) and part), _moment(created))
+
+
+def _moment(text: object) -> dt.datetime | None:
+    """In UTC, because `0001-01-01T00:00+14:00` is a date before the first that Python can read back."""
     try:
-        created_at = dt.datetime.fromisoformat(created) if isinstance(created, str) else None
-    except ValueError:
-        created_at = None
-    aware = created_at if created_at is not None and created_at.tzinfo is not None else None
-    return _Facts("/".join(part for part in parts if isinstance(part, str) and part), aware)
+        moment = dt.datetime.fromisoformat(text) if isinstance(text, str) else None
+        return moment.astimezone(dt.UTC) if moment is not None and moment.tzinfo is not None else None
+    except (ValueError, OverflowError):
+        return None
 
 
 def _stored(row: models.Evidence) -> Found:
@@ -244,9 +257,8 @@ def _stored(row: models.Evidence) -> Found:
     )
 
 
-def _without_evidence(manifest: models.Manifest) -> tuple[State, str]:
+def _without_evidence(manifest: models.Manifest, last: models.VerificationRun | None) -> tuple[State, str]:
     """Stored emptiness proves nothing new: the answer of the last look at the source is repeated with its date."""
-    last = manifest.runs.exclude(source="stored").order_by("-pk").first()
     if last is None or last.state != State.UNSIGNED:
         return State.COULD_NOT_CHECK, manifest.problem or "No evidence is stored for it."
     return State.UNSIGNED, f"{last.reason} (looked at on {last.finished_at:%Y-%m-%d %H:%M} UTC)"

@@ -12,6 +12,7 @@ from django.db import connection
 
 from cgexplorer.spdx.document import Package
 from cgexplorer.spdx.versions import version_key
+from cgexplorer.store.record.text import storable
 
 _INCOMING = {
     "license": "(sha256 bytea, expression text)",
@@ -57,7 +58,7 @@ def intern(packages: Sequence[Package]) -> list[int]:
 
 def _rows(packages: Sequence[Package]) -> _Rows:
     rows = _Rows({}, {}, {}, [])
-    for package in packages:
+    for package in map(_clean, packages):
         name = (package.ecosystem[:MAX_ECOSYSTEM], package.namespace, package.purl_name or package.name)
         component = _identity(name)
         rows.components[component] = name
@@ -73,6 +74,24 @@ def _rows(packages: Sequence[Package]) -> _Rows:
         rows.packages[identity] = (package, component, license_key, checksum)
         rows.order.append(identity)
     return rows
+
+
+def _clean(package: Package) -> Package:
+    """A purl may spell NUL as %00: what PostgreSQL refuses is shown escaped."""
+    texts = (
+        "ecosystem",
+        "namespace",
+        "purl_name",
+        "name",
+        "version",
+        "arch",
+        "purl",
+        "license",
+        "supplier",
+        "built_from",
+    )
+    odd = {name: text for name in texts if (text := storable(getattr(package, name))) != getattr(package, name)}
+    return msgspec.structs.replace(package, **odd) if odd else package
 
 
 def _columns(package: Package, component: int, license_id: int | None, checksum: bytes | None) -> tuple[Any, ...]:
@@ -95,9 +114,13 @@ def _identity(fields: Iterable[str]) -> uuid.UUID:
 def _checksum(package: Package) -> bytes | None:
     for algorithm, length in (("SHA256", 32), ("SHA1", 20)):
         for checksum in package.checksums:
-            if checksum.algorithm == algorithm and len(checksum.value) == 2 * length:
+            if checksum.algorithm == algorithm and len(checksum.value) == 2 * length and _is_hex(checksum.value):
                 return bytes.fromhex(checksum.value)
     return None
+
+
+def _is_hex(text: str) -> bool:
+    return set(text) <= set("0123456789abcdef")
 
 
 def _upsert(table: str, key: str, rows: dict[Any, tuple[Any, ...]]) -> dict[Any, int]:

@@ -91,7 +91,6 @@ def _copy_to_evidence(evidence: Evidence, judged: Judged, row: VerdictRow) -> No
     evidence.predicate_type, evidence.identity, evidence.issuer = row.predicate_type, row.identity, row.issuer
     evidence.signed_at, evidence.log_index = row.signed_at, _log_index(judged)
     if judged.verdict.statement is not None:
-        payloads.put([judged.verdict.statement.payload])
         evidence.payload_id = payloads.key(judged.verdict.statement.payload)
     evidence.save()
 

@@ -7,7 +7,7 @@ import datetime as dt
 import msgspec
 from django.db import connection
 
-from cgexplorer.spdx.document import CONTENTS, Document, Role
+from cgexplorer.spdx.document import CONTENTS, Document, Package, Role
 from cgexplorer.store import blobs
 from cgexplorer.store.models import Manifest, Sbom, SbomDetail, SbomGraph, SbomPackages
 from cgexplorer.store.record import packages, payloads
@@ -40,12 +40,11 @@ class ParsedSbom(msgspec.Struct, frozen=True):
 
 
 def save(manifest: Manifest, parsed: ParsedSbom, now: dt.datetime) -> Sbom:
-    """The SBOM of this manifest with these bytes. Call inside a transaction."""
+    """The SBOM of this manifest with these bytes, which are stored already. Call inside a transaction."""
     key = payloads.key(parsed.content)
     known = Sbom.objects.filter(manifest=manifest, document_id=key).first()
     if known is not None:
         return known
-    payloads.put([parsed.content])
     row = Sbom(manifest=manifest, image_id=manifest.image_id, platform=manifest.platform, document_id=key)
     row.ingested_at = now
     row.not_indexed_reason = storable(parsed.reason, 500)
@@ -64,6 +63,11 @@ def choose_evidence(manifest: Manifest) -> None:
         cursor.execute(_BEST_EVIDENCE, [manifest.pk])
 
 
+def contents(document: Document) -> list[Package]:
+    """What counts: things installed, and modules inside them."""
+    return [package for package in document.packages if package.role in CONTENTS]
+
+
 def _describe(row: Sbom, document: Document) -> None:
     row.indexed = True
     row.format, row.spec_version = document.format, storable(document.spec_version, 32)
@@ -71,7 +75,8 @@ def _describe(row: Sbom, document: Document) -> None:
     row.generator, row.created = storable(document.generator, 200), storable(document.created, 64)
     row.installed_count = sum(package.role is Role.INSTALLED for package in document.packages)
     row.module_count = sum(package.role is Role.MODULE for package in document.packages)
-    row.package_count, row.file_count = len(document.packages), len(document.files)
+    row.package_count = sum(max(1, len(package.spdx_ids)) for package in document.packages)
+    row.file_count = len(document.files)
     row.relationship_count = len(document.graph.source)
     row.findings = as_json(document.findings)
     if document.truncated:
@@ -79,8 +84,7 @@ def _describe(row: Sbom, document: Document) -> None:
 
 
 def _save_contents(row: Sbom, document: Document) -> None:
-    contents = [package for package in document.packages if package.role in CONTENTS]
-    ids = sorted(set(packages.intern(contents)))
+    ids = sorted(set(packages.intern(contents(document))))
     SbomPackages.objects.create(sbom=row, image_id=row.image_id, package_ids=ids)
     encoded = blobs.encode(document)
     SbomGraph.objects.create(sbom=row, data=encoded.graph)

@@ -12,10 +12,12 @@ from django.db import transaction
 from cgexplorer.oci.evidence import Evidence as Found
 from cgexplorer.oci.evidence import Problem
 from cgexplorer.store.models import Evidence, Image, Manifest, VerificationRun
-from cgexplorer.store.record import images, payloads, runs, sboms
+from cgexplorer.store.record import images, packages, payloads, runs, sboms
 from cgexplorer.store.record.sboms import ParsedSbom
 from cgexplorer.store.record.text import storable
 from cgexplorer.verify.verdict import State, Verdict
+
+MAX_SIZE_BYTES = (1 << 63) - 1  # of a bigint; layers may claim any size, and together they may claim more
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -64,12 +66,16 @@ def save(image: Image, unit: Unit, occasion: Occasion, now: dt.datetime) -> tupl
     Looking at the same bytes again changes nothing but `observed_at`.
     """
     images.lock(image)
-    manifest = _manifest(image, unit, now)
+    _intern(unit)
+    if occasion.source == "stored":  # nobody looked at the source: nothing about the manifest is news
+        manifest, seen_at = Manifest.objects.get(image=image, digest=unit.digest), None
+    else:
+        manifest, seen_at = _manifest(image, unit, now), now
     rows = []
     if unit.file is not None:
         sboms.save(manifest, unit.file, now)
     for judged in unit.judged:
-        row = _evidence(manifest, judged, now)
+        row = _evidence(manifest, judged, now, seen_at)
         if judged.sbom is not None:
             row.sbom = sboms.save(manifest, judged.sbom, now)
         rows.append((row, judged))
@@ -77,6 +83,17 @@ def save(image: Image, unit: Unit, occasion: Occasion, now: dt.datetime) -> tupl
     sboms.choose_evidence(manifest)
     images.refresh_searchable(image)
     return manifest, run
+
+
+def _intern(unit: Unit) -> None:
+    """All that is shared between images, in one order everywhere: payloads, then packages. Two writers that met with
+    some of each in hand would wait for each other for ever."""
+    parsed = [one for one in (unit.file, *(judged.sbom for judged in unit.judged)) if one is not None]
+    statements = [judged.verdict.statement for judged in unit.judged]
+    contents = [unit.raw, unit.config, *(one.content for one in parsed), *(one.evidence.content for one in unit.judged)]
+    contents += [statement.payload for statement in statements if statement is not None]
+    payloads.put([content for content in contents if content is not None])
+    packages.intern([package for one in parsed if one.document is not None for package in sboms.contents(one.document)])
 
 
 def fingerprint(found: Found) -> bytes:
@@ -89,12 +106,11 @@ def _annotations(found: Found) -> str:
 
 
 def _manifest(image: Image, unit: Unit, now: dt.datetime) -> Manifest:
-    payloads.put([content for content in (unit.raw, unit.config) if content is not None])
     known = {
         "media_type": storable(unit.media_type, 127),
         "is_index": unit.is_index,
         "platform": storable(unit.platform, 64),
-        "size": unit.size,
+        "size": min(unit.size, MAX_SIZE_BYTES),
         "payload_id": payloads.key(unit.raw) if unit.raw is not None else None,
         "config_id": payloads.key(unit.config) if unit.config is not None else None,
         "created_at": unit.created_at,
@@ -117,14 +133,12 @@ def _manifest(image: Image, unit: Unit, now: dt.datetime) -> Manifest:
     return manifest
 
 
-def _evidence(manifest: Manifest, judged: Judged, now: dt.datetime) -> Evidence:
+def _evidence(manifest: Manifest, judged: Judged, now: dt.datetime, seen_at: dt.datetime | None) -> Evidence:
     found = judged.evidence
     known = Evidence.objects.filter(manifest=manifest, fingerprint=fingerprint(found)).first()
     if known is not None:
-        known.observed_at = max(known.observed_at, now)
+        known.observed_at = max(known.observed_at, seen_at or known.observed_at)
         return known
-    statement = [judged.verdict.statement.payload] if judged.verdict.statement else []
-    payloads.put([found.content, *statement])
     return Evidence.objects.create(
         image_id=manifest.image_id,
         manifest=manifest,
