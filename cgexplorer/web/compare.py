@@ -83,12 +83,13 @@ def compare_page(request: HttpRequest) -> HttpResponse:
 
 def _counters(difference: Difference) -> list[Counter]:
     packages = difference.packages
+    licenses = len(packages.license_changed) + len(difference.licenses.added) + len(difference.licenses.removed)
     found = [
         Counter("up", "Upgraded", len(packages.upgraded), "upgraded"),
         Counter("down", "Downgraded", len(packages.downgraded), "downgraded"),
         Counter("plus", "Added", len(packages.added), "added"),
         Counter("minus", "Removed", len(packages.removed), "removed"),
-        Counter("change", "Licences", len(packages.license_changed), "licences"),
+        Counter("change", "Licences", licenses, "licences"),
         Counter("change", "Configuration", len(difference.config), "config"),
         Counter("change", "Provenance", len(difference.provenance), "provenance"),
         Counter("key", "Signer", int(difference.signer.before != difference.signer.after), "signer"),

@@ -149,7 +149,7 @@ def test_a_no_names_what_was_searched_and_what_was_not() -> None:
     answer = search(parse("log4j-core"))
     assert (answer.images, answer.digests) == (0, 0)
     assert (answer.universe.images, answer.universe.searched_images, answer.without_it) == (2, 1, 1)
-    assert answer.universe.blind[0].reason == "nothing there"
+    assert answer.universe.blind[0].reason == "no SBOM is attached to it"
 
 
 def test_an_sbom_that_is_not_indexed_was_not_searched() -> None:

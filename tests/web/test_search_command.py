@@ -55,7 +55,7 @@ def test_the_table_begins_with_the_answer_and_ends_with_what_was_not_searched(go
     lines = capsys.readouterr().out.splitlines()
     assert lines[0] == "openssl < 3.3.2 (apk order): 1 of 2 images; 1 image has no verified SBOM"
     assert "docker.io/library/nginx:latest" in lines[-1]
-    assert lines[-1].endswith("unsigned, nothing there")
+    assert lines[-1].endswith("unsigned, no SBOM is attached to it")
 
 
 def test_nothing_found_is_no_error(go: str, capsys) -> None:

@@ -126,4 +126,6 @@ def _why(
         return spdx_state, spdx_reason or "its SBOM is not verified"
     if sbom and evidence is None:
         return "unsigned", "its SBOM is a file that nobody signed"
-    return state or "could-not-check", state_reason or "no SBOM is attached"
+    if state == "could-not-check":
+        return state, state_reason
+    return state or "could-not-check", "no SBOM is attached to it"
