@@ -14,13 +14,17 @@ from django_htmx.middleware import HtmxDetails
 def render_page(
     request: HttpRequest, template: str, partial: str, context: Mapping[str, Any], status: int = 200
 ) -> HttpResponse:
-    """The template, or only its partial of this name when htmx wants to replace the element with that id.
+    """The template, or only its partial when htmx wants to replace the element with that id.
+
+    A partial for one of many elements is named `branch-contents-7`: the template calls it `branch`.
 
     When htmx restores a page from history it needs all of it.
     """
     htmx: HtmxDetails = request.htmx  # type: ignore[attr-defined]
     is_part = bool(htmx) and not htmx.history_restore_request and htmx.target == partial
-    response = render(request, f"{template}#{partial}" if is_part else template, dict(context), status=status)
+    response = render(
+        request, f"{template}#{partial.partition('-')[0]}" if is_part else template, dict(context), status=status
+    )
     # Without this a cache would hand the fragment to somebody who asks for the page.
     patch_vary_headers(response, ("HX-Request", "HX-Target", "HX-History-Restore-Request"))
     return response

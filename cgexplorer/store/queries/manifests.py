@@ -1,0 +1,141 @@
+"""One digest: what it is part of, what is known of it, and what came before it."""
+
+from __future__ import annotations
+
+import msgspec
+from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.shortcuts import get_object_or_404
+
+from cgexplorer import predicates
+from cgexplorer.oci.evidence import Kind
+from cgexplorer.store.models import Evidence, IndexEntry, Manifest, Sbom, Tag, VerificationRun
+
+UNKNOWN_PLATFORM = "unknown/unknown"  # BuildKit's attestation manifests: no image of any platform
+
+
+class Sibling(msgspec.Struct, frozen=True):
+    """Another manifest of the same index, for the platform switch."""
+
+    platform: str
+    digest: str
+    is_here: bool
+
+
+class Subject(msgspec.Struct, frozen=True):
+    """What stands above every page of one digest."""
+
+    manifest: Manifest
+    index_digest: str  # "" when it belongs to none, or is one
+    siblings: tuple[Sibling, ...]
+    tags: tuple[str, ...]  # pointing here, or to its index
+
+
+class PlatformRow(msgspec.Struct, frozen=True):
+    """A platform of an index, with the states of its evidence."""
+
+    platform: str
+    manifest: Manifest
+    sbom: Sbom | None
+    attested: tuple[tuple[str, str], ...]  # predicate type and state
+
+
+def manifest(name: str, digest: str) -> Manifest:
+    """Raises Http404."""
+    found = Manifest.objects.select_related("image", "run__trust_root", "payload", "config")
+    return get_object_or_404(found, image__name=name, digest=digest)
+
+
+def subject(manifest: Manifest) -> Subject:
+    parent = IndexEntry.objects.filter(manifest=manifest).select_related("index").order_by("-index_id").first()
+    index = manifest if manifest.is_index else parent.index if parent else None
+    siblings = () if index is None else _siblings(index, manifest)
+    pointed = [manifest.pk, *([index.pk] if index else [])]
+    tags = Tag.objects.filter(manifest__in=pointed).order_by("-moved_at", "name").values_list("name", flat=True)
+    return Subject(manifest, index.digest if index and index.pk != manifest.pk else "", siblings, tuple(tags))
+
+
+def _siblings(index: Manifest, here: Manifest) -> tuple[Sibling, ...]:
+    entries = IndexEntry.objects.filter(index=index).exclude(platform=UNKNOWN_PLATFORM).select_related("manifest")
+    return tuple(
+        Sibling(entry.platform, entry.manifest.digest, entry.manifest_id == here.pk)
+        for entry in entries.order_by("position")
+    )
+
+
+def sbom(manifest: Manifest) -> Sbom | None:
+    """The SBOM that pages show: of those stored, a verified one first, then an indexed one, then the newest."""
+    verified = Case(When(evidence__state="verified", then=Value(0)), default=Value(1), output_field=IntegerField())
+    return (
+        Sbom.objects.filter(manifest=manifest)
+        .select_related("evidence__payload", "evidence__verdict__policy", "document")
+        .order_by(verified, "-indexed", "-pk")
+        .first()
+    )
+
+
+def evidence(manifest: Manifest) -> QuerySet[Evidence]:
+    """Signatures first, then attestations by type."""
+    return (
+        Evidence.objects.filter(manifest=manifest)
+        .select_related("verdict__policy")
+        .order_by("-kind", "predicate_type", "pk")
+    )
+
+
+def newest_run(manifest: Manifest) -> VerificationRun | None:
+    return manifest.runs.select_related("trust_root").order_by("-pk").first()
+
+
+def platforms(index: Manifest) -> list[PlatformRow]:
+    """What the index names, in its order, with what is attested about each."""
+    entries = list(
+        IndexEntry.objects.filter(index=index)
+        .exclude(platform=UNKNOWN_PLATFORM)
+        .select_related("manifest")
+        .order_by("position")
+    )
+    found: dict[int, list[tuple[str, str]]] = {}
+    attestations = Evidence.objects.filter(manifest__in=[entry.manifest_id for entry in entries], kind=Kind.ATTESTATION)
+    for one in attestations.order_by("predicate_type", "pk"):
+        found.setdefault(one.manifest_id, []).append((one.predicate_type, one.state))
+    sboms = {
+        one.manifest_id: one
+        for one in Sbom.objects.filter(manifest__in=[entry.manifest_id for entry in entries]).order_by("indexed", "pk")
+    }
+    return [
+        PlatformRow(
+            entry.platform, entry.manifest, sboms.get(entry.manifest_id), tuple(found.get(entry.manifest_id, ()))
+        )
+        for entry in entries
+    ]
+
+
+def before(manifest: Manifest) -> Manifest | None:
+    """The build of the same platform of this image that was made last before this one."""
+    if manifest.created_at is None:
+        return None
+    return (
+        Manifest.objects.filter(
+            image=manifest.image_id, platform=manifest.platform, is_index=False, created_at__lt=manifest.created_at
+        )
+        .filter(sboms__indexed=True)
+        .order_by("-created_at", "-pk")
+        .first()
+    )
+
+
+def tag_of(manifest: Manifest) -> str:
+    """A tag that points here or to an index of it; the shortest digest when none does."""
+    tags = subject(manifest).tags
+    return tags[0] if tags else manifest.digest[7:19]
+
+
+def attested_states(found: list[Evidence]) -> dict[str, str]:
+    """Label of each predicate type to its best state, for the cards."""
+    states: dict[str, str] = {}
+    for one in found:
+        if one.kind == Kind.ATTESTATION:
+            label = predicates.label(one.predicate_type)
+            if states.get(label) != "verified":
+                states[label] = one.state
+    return states
