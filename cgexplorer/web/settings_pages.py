@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
+from typing import Any
+
+import msgspec
+from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_GET
 
 from cgexplorer.store.queries import signers
 from cgexplorer.store.queries.universe import universe
+from cgexplorer.web import csv_cells
 from cgexplorer.web.render import render_page
+
+type Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]  # column names, rows
 
 
 @require_GET
@@ -30,3 +36,41 @@ def policy_list(request: HttpRequest) -> HttpResponse:
 @require_GET
 def registries(request: HttpRequest) -> HttpResponse:
     return render_page(request, "policies/registries.html", "rows", {"registries": signers.registries()})
+
+
+@require_GET
+def download(request: HttpRequest, table: str, form: str) -> HttpResponse | StreamingHttpResponse:
+    """The rows of one of these pages, as `<table>.csv` or `<table>.json`."""
+    header, rows = TABLES[table]()
+    if form == "json":
+        body = [dict(zip(header, row, strict=True)) for row in rows]
+        return HttpResponse(msgspec.json.encode(body), content_type="application/json")
+    response = StreamingHttpResponse(csv_cells.lines(header, rows), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="{table}.csv"'
+    return response
+
+
+def _identities() -> Table:
+    fields = signers.Signer.__struct_fields__
+    return fields, [msgspec.structs.astuple(one) for one in signers.signers()]
+
+
+def _licenses() -> Table:
+    fields = signers.LicenseUse.__struct_fields__
+    return fields, [msgspec.structs.astuple(one) for one in signers.licenses()]
+
+
+def _policies() -> Table:
+    fields = (
+        "name", "version", "current", "pattern", "issuer", "issuer_regexp", "identity", "identity_regexp", "key_pem",
+        "require_log", "require_sct", "max_age_s", "created_at",
+    )  # fmt: skip
+    return fields, list(signers.policy_versions().values_list(*fields))
+
+
+def _registries() -> Table:
+    fields = ("host", "images", "added_at", "answered_at")
+    return fields, list(signers.registries().values_list(*fields))
+
+
+TABLES = {"identities": _identities, "licenses": _licenses, "policies": _policies, "registries": _registries}

@@ -78,6 +78,11 @@ urlpatterns = [
     path("licenses/", settings_pages.licenses, name="licenses"),
     path("policies/", settings_pages.policy_list, name="policies"),
     path("registries/", settings_pages.registries, name="registries"),
+    *[
+        path(f"{table}.{form}", settings_pages.download, {"table": table, "form": form}, name=f"{table}-{form}")
+        for table in settings_pages.TABLES
+        for form in ("csv", "json")
+    ],
     path("trust-roots/<sha256:sha256>.json", verification.trusted_root, name="trusted-root"),
     path("verify/runs/<int:pk>", verification.run_permalink, name="run"),
     path("activities/<int:pk>", activities.activity, name="activity"),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import csv
+import io
+import json
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -16,6 +20,17 @@ NAUGHTY = "<script>alert(1)</script>"
 @pytest.mark.parametrize("name", ["identities", "licenses", "policies", "registries"])
 def test_an_empty_page_is_a_page(client: Client, name: str) -> None:
     assert client.get(reverse(name)).status_code == 200
+
+
+@pytest.mark.parametrize("name", ["identities", "licenses", "policies", "registries"])
+def test_downloads_hold_the_rows_of_the_page(client: Client, name: str) -> None:
+    manifest = make.manifest(make.image())
+    make.sbom(manifest, make.package("1", license="=cmd()"))
+    rows = json.loads(client.get(reverse(f"{name}-json")).content)
+    text = b"".join(client.get(reverse(f"{name}-csv")).streaming_content).decode()
+    assert len(list(csv.DictReader(io.StringIO(text)))) == len(rows) > 0
+    assert list(rows[0]) == text.splitlines()[0].split(",")
+    assert "\n=cmd" not in text
 
 
 def test_identities_show_what_each_signer_signed(client: Client) -> None:
