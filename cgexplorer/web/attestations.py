@@ -12,7 +12,7 @@ from cgexplorer import predicates
 from cgexplorer.predicates import PredicateError, apko, json_tree, slsa
 from cgexplorer.store.models import Attestation, Evidence, Manifest
 from cgexplorer.store.queries import attestations as queries
-from cgexplorer.store.queries import image_configuration, payloads
+from cgexplorer.store.queries import image_configuration, manifests, payloads
 from cgexplorer.web import configurations as beside
 from cgexplorer.web import sources
 from cgexplorer.web.render import render_page
@@ -22,7 +22,7 @@ type Part = Literal["predicate", "envelope", "bundle"]
 
 @require_GET
 def attestation_list(request: HttpRequest, name: str, digest: str) -> HttpResponse:
-    manifest = _manifest(name, digest)
+    manifest = manifests.manifest(name, digest)
     found = list(queries.attestations(manifest))
     context = {"manifest": manifest, "attestations": [(one, queries.may_be_read(one)) for one in found]}
     return render_page(request, "attestations/list.html", "rows", context)
@@ -31,7 +31,7 @@ def attestation_list(request: HttpRequest, name: str, digest: str) -> HttpRespon
 @require_GET
 def attestation_page(request: HttpRequest, name: str, digest: str, pk: int) -> HttpResponse:
     """Any predicate as a tree of its JSON."""
-    manifest = _manifest(name, digest)
+    manifest = manifests.manifest(name, digest)
     attestation = get_object_or_404(queries.attestations(manifest), pk=pk)
     context = _context(manifest, attestation)
     if context["is_readable"]:
@@ -44,7 +44,7 @@ def attestation_page(request: HttpRequest, name: str, digest: str, pk: int) -> H
 
 @require_GET
 def provenance(request: HttpRequest, name: str, digest: str) -> HttpResponse:
-    manifest = _manifest(name, digest)
+    manifest = manifests.manifest(name, digest)
     attestation = queries.attestation(manifest, predicates.PROVENANCE_TYPES)
     context = _context(manifest, attestation)
     if attestation and context["is_readable"]:
@@ -59,7 +59,7 @@ def provenance(request: HttpRequest, name: str, digest: str) -> HttpResponse:
 @require_GET
 def config(request: HttpRequest, name: str, digest: str) -> HttpResponse:
     """The image's own configuration beside the signed one of apko."""
-    manifest = _manifest(name, digest)
+    manifest = manifests.manifest(name, digest)
     attestation = queries.attestation(manifest, (predicates.APKO,))
     context = _context(manifest, attestation)
     built, configured = image_configuration.of(manifest), None
@@ -81,7 +81,7 @@ def config(request: HttpRequest, name: str, digest: str) -> HttpResponse:
 @require_GET
 def attestation_bytes(request: HttpRequest, name: str, digest: str, pk: int, part: Part) -> HttpResponse:
     """Exactly the stored bytes, never rendered by a browser. A predicate only when its signature holds."""
-    attestation = get_object_or_404(queries.attestations(_manifest(name, digest)), pk=pk)
+    attestation = get_object_or_404(queries.attestations(manifests.manifest(name, digest)), pk=pk)
     content, suffix = _bytes(attestation, part)
     if not content:
         raise Http404(f"There is no {part} of this attestation.")
@@ -98,10 +98,6 @@ def _bytes(attestation: Evidence, part: Part) -> tuple[bytes, str]:
     if part == "envelope":
         return queries.envelope(attestation), ".dsse.json"
     return queries.bundle(attestation), ".sigstore.json"
-
-
-def _manifest(name: str, digest: str) -> Manifest:
-    return get_object_or_404(Manifest.objects.select_related("image", "config"), image__name=name, digest=digest)
 
 
 def _context(manifest: Manifest, attestation: Attestation | None) -> dict[str, object]:

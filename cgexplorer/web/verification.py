@@ -9,8 +9,8 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET
 
 from cgexplorer.oci.evidence import Kind
-from cgexplorer.store.models import Manifest, TrustRoot, VerificationRun
-from cgexplorer.store.queries import payloads, verification
+from cgexplorer.store.models import TrustRoot, VerificationRun
+from cgexplorer.store.queries import manifests, payloads, verification
 from cgexplorer.store.queries.verification import Judged, Report
 from cgexplorer.web import reproduce
 from cgexplorer.web.check_words import CheckRow, check_rows, cosign_sentences, next_steps
@@ -32,7 +32,7 @@ class Shown(msgspec.Struct, frozen=True):
 
 @require_GET
 def verification_report(request: HttpRequest, name: str, digest: str, run: int | None = None) -> HttpResponse:
-    manifest = get_object_or_404(Manifest.objects.select_related("image"), image__name=name, digest=digest)
+    manifest = manifests.manifest(name, digest)
     report = verification.report(manifest, run)
     if report is None and run is not None:
         raise Http404(f"Run {run} did not verify this digest.")
