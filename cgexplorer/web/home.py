@@ -14,7 +14,6 @@ from django.views.decorators.http import require_GET, require_POST
 from cgexplorer import jobs
 from cgexplorer.oci import reference as references
 from cgexplorer.oci.errors import ReferenceError
-from cgexplorer.oci.reference import Reference
 from cgexplorer.store.queries import images as queries
 from cgexplorer.store.queries import jump as targets
 from cgexplorer.store.queries.jump import Target
@@ -82,11 +81,7 @@ def fetch(request: HttpRequest) -> HttpResponse:
     except ReferenceError as error:
         context = {"text": request.POST.get("reference", ""), "reference": None, "problem": str(error)}
         return render(request, "home/unknown.html", context, status=400)
-    return redirect("activity", pk=_queued(wanted))
-
-
-def _queued(wanted: Reference) -> int:
-    return jobs.defer_fetch(wanted).pk
+    return redirect("activity", pk=jobs.defer_fetch(wanted).pk)
 
 
 @require_GET

@@ -34,6 +34,6 @@ def branch(request: HttpRequest, name: str, digest: str, element: int) -> HttpRe
     found = contents.elements(sbom) if sbom else ()
     if by not in TITLES or sbom is None or element >= len(found):
         raise Http404("The document lists no such element.")
-    context = {"manifest": manifest, "sbom": sbom, "by": by, "title": TITLES[by]}
+    context: dict[str, object] = {"manifest": manifest, "sbom": sbom, "by": by, "title": TITLES[by]}
     context |= {"element": Element(element, found[element]), "level": trees.branch(sbom, element, by)}
     return render_page(request, "digests/branch.html", f"branch-{by}-{element}", context)

@@ -7,6 +7,7 @@ import datetime as dt
 import msgspec
 from django.db import connection
 
+from cgexplorer.spdx.conformance import Conformance
 from cgexplorer.spdx.document import CONTENTS, Document, Package, Role
 from cgexplorer.store import blobs
 from cgexplorer.store.models import Manifest, Sbom, SbomDetail, SbomGraph, SbomPackages
@@ -92,3 +93,8 @@ def _save_contents(row: Sbom, document: Document) -> None:
     with connection.cursor() as cursor:
         for statement in _ROLLUPS:
             cursor.execute(statement, {"ids": ids, "image": row.image_id, "sbom": row.pk})
+
+
+def conformance(sbom: Sbom, opinion: Conformance) -> None:
+    """Keep what spdx-tools says of the document; once."""
+    Sbom.objects.filter(pk=sbom.pk, conformance={}).update(conformance=as_json(opinion))

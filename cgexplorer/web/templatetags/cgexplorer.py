@@ -13,8 +13,13 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from cgexplorer import predicates
+from cgexplorer.spdx.document import Package
+from cgexplorer.store.models import Manifest
+from cgexplorer.store.queries import manifests
 from cgexplorer.store.queries.images import CoverageRow
+from cgexplorer.store.queries.manifests import Subject
 from cgexplorer.web import words
+from cgexplorer.web.component_path import component_path
 
 register = template.Library()
 
@@ -198,3 +203,21 @@ def is_https_link(url: str) -> bool:
     except ValueError:
         return False
     return parts.scheme in ("https", "http") and bool(parts.netloc)
+
+
+@register.simple_tag
+def subject_of(manifest: Manifest) -> Subject:
+    """What stands above every page of a digest: platforms, tags."""
+    return manifests.subject(manifest)
+
+
+@register.simple_tag
+def component_url(package: Package, version: bool = False) -> str:
+    """The page of this package across all images."""
+    name = package.purl_name or package.name
+    return component_path(package.ecosystem, package.namespace, name, package.version if version else "")
+
+
+@register.filter
+def cut(text: str, characters: int) -> str:
+    return text if len(text) <= characters else text[: characters - 1] + "…"

@@ -1,0 +1,144 @@
+"""What runs in the worker: fetch, verify again, ask spdx-tools. Ids go in; rows are what comes out.
+
+Procrastinate keeps the queue in the same PostgreSQL, so a job and its activity are committed together. A worker that
+is killed leaves its job `doing`; the next one finds it by the missing heartbeat and does it again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+from django.db import transaction
+from django.utils import timezone
+from procrastinate import RetryStrategy
+from procrastinate.contrib.django import app
+
+from cgexplorer import ingest
+from cgexplorer.oci import docker_config, registry
+from cgexplorer.oci import reference as references
+from cgexplorer.oci.errors import OciError, Unreachable
+from cgexplorer.oci.reference import Reference
+from cgexplorer.spdx import conformance
+from cgexplorer.store.models import Activity, Manifest, Sbom
+from cgexplorer.store.queries import payloads
+from cgexplorer.store.record import activities, sboms
+
+logger = logging.getLogger(__name__)
+
+MAX_ATTEMPTS = 3
+# Heartbeats come every 10 s: a worker that missed them for 20 s is dead.
+STALLED_AFTER_S = 20
+
+
+class TryAgain(Exception):
+    """It failed for a reason that may pass."""
+
+
+RETRY = RetryStrategy(max_attempts=MAX_ATTEMPTS, wait=1, exponential_wait=3, retry_exceptions=[TryAgain])
+
+
+def defer_fetch(reference: Reference) -> Activity:
+    """Queue a fetch of this reference; one that is under way is answered instead."""
+    with transaction.atomic():
+        activity, is_new = activities.queue("fetch", str(reference))
+        if is_new:
+            fetch.defer(activity_id=activity.pk)
+    return activity
+
+
+def defer_reverify(manifest: Manifest) -> Activity:
+    """Queue a verification of this manifest's stored evidence."""
+    with transaction.atomic():
+        activity, is_new = activities.queue("re-verify", f"{manifest.image.name}@{manifest.digest}")
+        if is_new:
+            reverify.defer(activity_id=activity.pk, manifest_id=manifest.pk)
+    return activity
+
+
+@app.task(name="fetch", queue="fetch", retry=RETRY)
+def fetch(*, activity_id: int) -> None:
+    with _attempt(activity_id) as activity:
+        if activity is None:
+            return
+        reference = references.parse(activity.subject)
+        insecure = settings.INSECURE_REGISTRIES
+        with registry.connect(reference, insecure=insecure, docker_config=docker_config.default_path()) as source:
+            report = ingest.ingest(
+                reference,
+                source,
+                trigger="ingest",
+                now=timezone.now(),
+                progress=lambda step, done, total: activities.progress(activity_id, step, done, total),
+            )
+        manifest = Manifest.objects.get(image__name=reference.name, digest=report.digest)
+        activities.end(activity_id, run=manifest.run)
+        defer_conformance(reference.name)
+
+
+@app.task(name="reverify", queue="verify", retry=RETRY)
+def reverify(*, activity_id: int, manifest_id: int) -> None:
+    with _attempt(activity_id) as activity:
+        if activity is None:
+            return
+        activities.progress(activity_id, "Checking the stored evidence again", 0, 1)
+        manifest = Manifest.objects.select_related("image").get(pk=manifest_id)
+        run = ingest.reverify(manifest, now=timezone.now())
+        activities.progress(activity_id, "Checked", 1, 1)
+        activities.end(activity_id, run=run)
+
+
+def defer_conformance(image_name: str) -> None:
+    """Ask spdx-tools for its opinion of every document of this image that it has not seen."""
+    for sbom in Sbom.objects.filter(image__name=image_name, conformance={}, format="spdx").order_by("pk"):
+        check_conformance.defer(sbom_id=sbom.pk)
+
+
+@app.task(name="conformance", queue="conformance")
+def check_conformance(*, sbom_id: int) -> None:
+    """An opinion, never a gate: in a process of its own that is stopped when it takes too long."""
+    sbom = Sbom.objects.select_related("document").filter(pk=sbom_id, conformance={}).first()
+    if sbom is not None:
+        sboms.conformance(sbom, conformance.check(payloads.content(sbom.document)))
+
+
+@app.periodic(cron="* * * * * */5")
+@app.task(name="requeue_stalled", queue="fetch", queueing_lock="requeue_stalled", pass_context=False)
+async def requeue_stalled(timestamp: int) -> None:
+    """Take up the jobs of workers that no longer live."""
+    manager = app.job_manager
+    await manager.prune_stalled_workers(STALLED_AFTER_S)
+    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
+        logger.warning("Job %s (%s) lost its worker and is queued again.", job.id, job.task_name)
+        await manager.retry_job(job)
+
+
+@contextmanager
+def _attempt(activity_id: int) -> Iterator[Activity | None]:
+    """One counted attempt. What fails for good ends the activity with its reason, the rest is tried again."""
+    activity = activities.begin(activity_id)
+    if activity is not None and activity.attempts > MAX_ATTEMPTS:
+        activities.end(activity_id, error=f"Given up after {MAX_ATTEMPTS} attempts; the worker died in each of them.")
+        activity = None
+    try:
+        yield activity
+    except Unreachable as error:
+        _again_or_end(activity, str(error))
+        raise TryAgain(str(error)) from error
+    except (OciError, Manifest.DoesNotExist) as error:
+        activities.end(activity_id, error=str(error))
+    except Exception as error:
+        logger.exception("Activity %s failed.", activity_id)
+        _again_or_end(activity, f"{type(error).__name__}: {error}")
+        raise TryAgain(str(error)) from error
+
+
+def _again_or_end(activity: Activity | None, error: str) -> None:
+    if activity is None:
+        return
+    if activity.attempts >= MAX_ATTEMPTS:
+        activities.end(activity.pk, error=error)
+    else:
+        activities.again(activity.pk, error)
