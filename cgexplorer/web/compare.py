@@ -14,9 +14,11 @@ from cgexplorer.compare import Difference
 from cgexplorer.store.queries.compare import Comparison, compare
 from cgexplorer.store.queries.references import UnknownReference
 from cgexplorer.web import compare_report
+from cgexplorer.web.differing import Marked, differing
 from cgexplorer.web.render import render_page
 
 MAX_REFERENCE_CHARACTERS = 800
+MAX_SHOWN_CHARACTERS = 600  # of one value; downloads have all of it
 
 
 class Counter(msgspec.Struct, frozen=True):
@@ -24,6 +26,26 @@ class Counter(msgspec.Struct, frozen=True):
     title: str
     number: int
     anchor: str
+
+
+class Changed(msgspec.Struct, frozen=True):
+    """A value of both sides, only its differing part marked; None where a side has none."""
+
+    path: str
+    before: Marked | None
+    after: Marked | None
+
+
+def _changed(path: str, before: str | None, after: str | None) -> Changed:
+    if before is None or after is None:
+        whole = Marked("", (before or after or "")[:MAX_SHOWN_CHARACTERS])
+        return Changed(path, whole if before is not None else None, whole if after is not None else None)
+    sides = [
+        # Nothing in common: all of it is what differs.
+        marked if marked.other or marked.end else Marked("", marked.same)
+        for marked in differing(before[:MAX_SHOWN_CHARACTERS], after[:MAX_SHOWN_CHARACTERS])
+    ]
+    return Changed(path, sides[0], sides[1])
 
 
 class CompareForm(forms.Form):
@@ -106,6 +128,9 @@ def _shown(form: CompareForm, found: Comparison) -> dict[str, object]:
         "comparison": found,
         "difference": found.difference,
         "packages": found.difference.packages,
+        "config": [_changed(one.path, one.before, one.after) for one in found.difference.config],
+        "provenance": [_changed(one.path, one.before, one.after) for one in found.difference.provenance],
+        "signer": _changed("signer", found.difference.signer.before, found.difference.signer.after),
         "counters": _counters(found.difference),
         "names": compare_report.names(found.difference),
         "headline": compare_report.headline(found.difference),

@@ -71,18 +71,18 @@ def first_packages(request: HttpRequest, manifest: Manifest) -> dict[str, Any]:
 
 @require_GET
 def package_list_csv(request: HttpRequest, name: str, digest: str) -> StreamingHttpResponse:
-    rows = (tuple(row[field] for field in FIELDS) for row in _rows(request, name, digest))
+    rows = (tuple(row[field] for field in FIELDS) for row in _rows(request, _sbom(name, digest)))
     return csv_response(f"{name}-{digest[7:19]}-packages", FIELDS, rows)
 
 
 @require_GET
 def package_list_json(request: HttpRequest, name: str, digest: str) -> JsonResponse:
-    rows = list(_rows(request, name, digest))
+    rows = list(_rows(request, _sbom(name, digest)))
     return JsonResponse({"schema": "cgexplorer.packages/1", "image": name, "digest": digest, "packages": rows})
 
 
-def _rows(request: HttpRequest, name: str, digest: str) -> Iterator[dict[str, str]]:
-    for element in contents.listing(_sbom(name, digest), PackageForm(request.GET).wanted).rows:
+def _rows(request: HttpRequest, sbom: Sbom) -> Iterator[dict[str, str]]:
+    for element in contents.listing(sbom, PackageForm(request.GET).wanted).rows:
         package = element.package
         yield {
             "name": package.name, "version": package.version, "type": package.ecosystem, "role": str(package.role),
@@ -141,9 +141,10 @@ def license_list(request: HttpRequest, name: str, digest: str) -> HttpResponse:
 
 @require_GET
 def license_list_csv(request: HttpRequest, name: str, digest: str) -> StreamingHttpResponse:
+    found = contents.license_rows(_sbom(name, digest))
     rows = (
         (row.expression or "not stated", element.package.name, element.package.version, element.package.purl)
-        for row in contents.license_rows(_sbom(name, digest))
+        for row in found
         for element in row.packages
     )
     return csv_response(f"{name}-{digest[7:19]}-licences", ("license", "package", "version", "purl"), rows)

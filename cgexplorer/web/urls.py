@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.urls import path, re_path, register_converter
+from django.views.generic import RedirectView
 
 from cgexplorer.web import (
     activities,
@@ -25,6 +26,7 @@ register_converter(converters.TagName, "tag")
 register_converter(converters.Digest, "digest")
 register_converter(converters.Sha256, "sha256")
 
+SECTIONS = ("images", "packages", "compare", "identities", "licenses", "policies", "registries", "states")
 DIGEST = "images/<image:name>@<digest:digest>"
 
 urlpatterns = [
@@ -87,5 +89,6 @@ urlpatterns = [
     path("verify/runs/<int:pk>", verification.run_permalink, name="run"),
     path("activities/<int:pk>", activities.activity, name="activity"),
     # A slash too many or too few is a habit, not a fault.
+    *(path(name, RedirectView.as_view(url=f"/{name}/", query_string=True, permanent=True)) for name in SECTIONS),
     re_path(r"^(?P<path>.+?)/+$", home.without_slash),
 ]

@@ -67,7 +67,7 @@ def sbom(manifest: Manifest) -> Sbom | None:
     verified = Case(When(evidence__state="verified", then=Value(0)), default=Value(1), output_field=IntegerField())
     return (
         Sbom.objects.filter(manifest=manifest)
-        .select_related("evidence__payload", "evidence__verdict__policy", "document")
+        .select_related("evidence")  # never the document itself: it may have 70 MB
         .order_by(verified, "-indexed", "-pk")
         .first()
     )
