@@ -75,6 +75,14 @@ def test_an_unverified_side_is_shown_with_a_warning(client: Client) -> None:
     assert "is not verified (signer not allowed)" in text
 
 
+def test_only_the_part_of_a_signer_that_differs_is_marked(client: Client) -> None:
+    tagged("1")
+    make.evidence(tagged("2"), kind=Kind.SIGNATURE, identity=make.IDENTITY.replace("main", "fork"))
+    text = client.get(reverse("compare"), asked("1", "2")).content.decode()
+    assert "refs/heads/<del>main</del>" in text
+    assert "refs/heads/<ins>fork</ins>" in text
+
+
 def test_two_generators_are_warned_about(client: Client) -> None:
     tagged("1", make.package("1"))
     tagged("2", make.package("2"), generator="syft 1.57.0")
