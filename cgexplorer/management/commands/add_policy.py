@@ -1,0 +1,88 @@
+"""Say who may sign which images. The same name again appends a version."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from cgexplorer.store.judges import as_policy
+from cgexplorer.store.models import Image, PolicyRow, TrustRoot
+from cgexplorer.store.queries.trust import policies_for
+from cgexplorer.store.record import policies
+from cgexplorer.store.record.policies import PolicyFields
+from cgexplorer.verify import trust_root
+from cgexplorer.verify.errors import Fault, VerifyError
+from cgexplorer.verify.signer import check_policy
+
+
+class Command(BaseCommand):
+    help = "Add a policy, or a new version of one: who may sign the images whose name matches."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--name", required=True)
+        parser.add_argument(
+            "--match", required=True, metavar="PATTERN", help="'ghcr.io/acme/*'; the most specific decides"
+        )
+        parser.add_argument("--issuer", default="", help="OpenID Connect issuer, exactly")
+        parser.add_argument("--issuer-regexp", default="", help="RE2, matched against the whole issuer")
+        parser.add_argument("--identity", default="", help="certificate identity, exactly")
+        parser.add_argument("--identity-regexp", default="", help="RE2, matched against the whole identity")
+        parser.add_argument("--key", type=Path, metavar="PEM", help="a public key instead of issuer and identity")
+        parser.add_argument("--trusted-root", type=Path, metavar="FILE", help="trusted_root.json of a private Sigstore")
+        parser.add_argument("--no-log", action="store_true", help="do not require a transparency log entry")
+        parser.add_argument("--max-age-days", type=int, default=0, help="older signatures are `verified, stale`")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        fields = PolicyFields(
+            pattern=options["match"],
+            issuer=options["issuer"],
+            issuer_regexp=options["issuer_regexp"],
+            identity=options["identity"],
+            identity_regexp=options["identity_regexp"],
+            key_pem=_text(options["key"]) if options["key"] else "",
+            require_log=not options["no_log"],
+            max_age_s=max(0, options["max_age_days"]) * 86400,
+        )
+        check(options["name"], fields)
+        row = policies.policy(options["name"], fields, _root(options["trusted_root"]))
+        self.stdout.write(f"{row.name} v{row.version} decides for {row.pattern}")
+        concerned = [image.name for image in Image.objects.order_by("name") if row in policies_for(image.name)]
+        if concerned:
+            self.stdout.write(
+                f"{len(concerned)} stored image{'s match' if len(concerned) > 1 else ' matches'}; "
+                "verdicts change when they are verified again: manage.py verify --all"
+            )
+
+
+def check(name: str, fields: PolicyFields) -> None:
+    """Refuse a policy that could never be used, or that would allow anybody."""
+    if not name.strip() or len(name) > 100 or not fields.pattern.strip() or len(fields.pattern) > 511:
+        raise CommandError("A policy needs a name of at most 100 and a pattern of at most 511 characters.")
+    try:
+        check_policy(as_policy(PolicyRow(name=name, **{f: getattr(fields, f) for f in fields.__struct_fields__})))
+    except (Fault, VerifyError) as error:
+        raise CommandError(f"This policy cannot be used: {_sentence(error)}") from error
+
+
+def _sentence(error: Exception) -> str:
+    return f"expected {error.expected}, found {error.found}." if isinstance(error, Fault) else str(error)
+
+
+def _text(file: Path) -> str:
+    try:
+        return file.read_text()
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandError(f"{file} cannot be read as a PEM key: {error}") from error
+
+
+def _root(file: Path | None) -> TrustRoot | None:
+    if file is None:
+        return None
+    try:
+        raw = file.read_bytes()
+        trust_root.load(raw, file.name)
+    except (OSError, VerifyError) as error:
+        raise CommandError(f"{file} is not a usable trusted root: {error}") from error
+    return policies.trust_root(raw, file.name)

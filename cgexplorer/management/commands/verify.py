@@ -1,0 +1,95 @@
+"""Verify stored evidence again, without a network, and report every check."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.utils import timezone
+
+from cgexplorer import ingest
+from cgexplorer.management import telling
+from cgexplorer.oci.digest import short
+from cgexplorer.store.models import Manifest, Tag
+from cgexplorer.store.queries import references, reports
+from cgexplorer.verify import report as shapes
+from cgexplorer.verify.verdict import State
+
+CONDITION_MET, COULD_NOT_CHECK = 2, 3
+DEFAULT_STATES = "invalid,signer-not-allowed,unsigned"
+
+
+class Command(BaseCommand):
+    help = "Verify stored images again. Exit: 0 none of --fail-on, 2 one of them, 3 something could not be checked."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("reference", nargs="?", metavar="REF")
+        parser.add_argument("--all", action="store_true", help="whatever a tag points to")
+        parser.add_argument("--format", choices=["text", "json"], default="text")
+        parser.add_argument("--fail-on", default=DEFAULT_STATES, metavar="STATES", help=f"default: {DEFAULT_STATES}")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        failing = _states(options["fail_on"])
+        found = [self.verified(name, manifest) for name, manifest in self.wanted(options["reference"], options["all"])]
+        if options["format"] == "json":
+            self.stdout.write(_json(found, one=not options["all"]))
+        else:
+            self.text(found)
+        states = {state for report in found for state in reports.states(report)}
+        if states & failing:
+            named = ", ".join(sorted(map(telling.words, states & failing)))
+            raise CommandError(f"Found: {named}.", returncode=CONDITION_MET)
+        if State.COULD_NOT_CHECK in states:
+            raise CommandError("Something could not be checked.", returncode=COULD_NOT_CHECK)
+
+    def wanted(self, reference: str | None, every: bool) -> list[tuple[str, Manifest]]:
+        if every == bool(reference):
+            raise CommandError("Name one reference, or --all.")
+        if reference:
+            try:
+                return [(reference, references.manifest(reference))]
+            except references.UnknownReference as error:
+                raise CommandError(str(error), returncode=COULD_NOT_CHECK) from error
+        tags = Tag.objects.select_related("manifest__image", "image").order_by("image__name", "name")
+        return list({tag.manifest_id: (f"{tag.image.name}:{tag.name}", tag.manifest) for tag in tags}.values())
+
+    def verified(self, name: str, manifest: Manifest) -> shapes.Report:
+        with telling.watched() as progress:
+            entries = manifest.entries.select_related("manifest__image").order_by("position")
+            several = [manifest, *(entry.manifest for entry in entries)]
+            for number, one in enumerate(several):
+                progress(f"Verifying {name}", number, len(several))
+                ingest.reverify(one, now=timezone.now(), trigger="command")
+        return reports.report(references.manifest(f"{manifest.image.name}@{manifest.digest}"), name)
+
+    def text(self, found: list[shapes.Report]) -> None:
+        for report in found:
+            self.stdout.write(f"{report.reference}: {telling.words(report.state)}")
+            for subject in report.subjects:
+                head = f"  {subject.platform or 'index':14} {short(subject.digest)}"
+                self.stdout.write(f"{head}  {telling.words(subject.state)}: {subject.reason}")
+                for one in subject.evidence:
+                    checks = [check for check in one.checks if check.outcome != "not-run"]
+                    passed = sum(check.outcome == "passed" for check in checks)
+                    what = one.predicate_type or one.kind
+                    self.stdout.write(
+                        f"    {telling.words(one.state):20} {what}, {passed} of {len(checks)} checks passed"
+                    )
+                    for check in checks:
+                        if check.outcome == "failed":
+                            self.stdout.write(f"      {check.name}: expected {check.expected}, found {check.found}")
+
+
+def _json(found: list[shapes.Report], *, one: bool) -> str:
+    if one:
+        return shapes.to_json(found[0])
+    whole = {"schema": "cgexplorer.verifications/1", "reports": found}
+    return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode()
+
+
+def _states(text: str) -> set[State]:
+    try:
+        return {State(name.strip()) for name in text.split(",") if name.strip()}
+    except ValueError as error:
+        raise CommandError(f"{error}; states are: {', '.join(State)}.") from error

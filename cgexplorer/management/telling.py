@@ -1,0 +1,43 @@
+"""How commands tell a person what happened: results on stdout, progress on stderr when somebody watches."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+
+from cgexplorer import predicates
+from cgexplorer.ingest import IngestReport, ManifestReport, Progress
+from cgexplorer.oci.digest import short
+from cgexplorer.verify.verdict import State
+
+
+@contextmanager
+def watched() -> Iterator[Progress]:
+    """A progress callback that shows one line while it works, and nothing when stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield lambda step, done, total: None
+        return
+    with Console(stderr=True).status("Starting") as status:
+        yield lambda step, done, total: status.update(f"{step} ({done} of {total})" if total else step)
+
+
+def lines(report: IngestReport) -> Iterator[str]:
+    """One line for each digest, those that it names indented."""
+    yield report.reference
+    for manifest in report.manifests:
+        yield f"  {manifest.platform or 'index':14} {short(manifest.digest)}  {_said(manifest)}"
+        for predicate_type, state in manifest.attestations:
+            yield f"  {'':14} {predicates.label(predicate_type)}: {words(state)}"
+
+
+def _said(manifest: ManifestReport) -> str:
+    if manifest.state is State.VERIFIED:
+        return f"verified as {manifest.identity}"
+    return f"{words(manifest.state)}: {manifest.problem or manifest.reason}"
+
+
+def words(state: State) -> str:
+    return state.replace("-", " ")

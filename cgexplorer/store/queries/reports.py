@@ -1,0 +1,90 @@
+"""The verification report of what is stored, in the shape that scripts rely on (`cgexplorer.verification/1`)."""
+
+from __future__ import annotations
+
+import msgspec
+
+from cgexplorer.oci.evidence import Kind
+from cgexplorer.store.models import IndexEntry, Manifest
+from cgexplorer.store.queries import verification
+from cgexplorer.verify import report as shapes
+from cgexplorer.verify.verdict import Certificate, State
+
+
+def report(manifest: Manifest, reference: str) -> shapes.Report:
+    """The newest run of this manifest and, for an index, of each platform."""
+    children = [
+        (entry.platform, entry.manifest)
+        for entry in IndexEntry.objects.filter(index=manifest).select_related("manifest__image").order_by("position")
+    ]
+    platform = None if manifest.is_index else manifest.platform or None
+    subjects = tuple(_subject(one, name) for name, one in [(platform, manifest), *children])
+    return shapes.Report(reference=reference, digest=manifest.digest, state=_state(manifest.state), subjects=subjects)
+
+
+def states(found: shapes.Report) -> set[State]:
+    """States that count for an exit code: of each digest, and of the best attestation of each type."""
+    counted = {subject.state for subject in found.subjects}
+    for subject in found.subjects:
+        by_type: dict[str, set[State]] = {}
+        for one in subject.evidence:
+            if one.kind == Kind.ATTESTATION:
+                by_type.setdefault(one.predicate_type, set()).add(one.state)
+        for several in by_type.values():
+            # Anybody can push a bad attestation beside a good one of the same type.
+            counted |= {State.VERIFIED} if State.VERIFIED in several else several
+    return counted
+
+
+def _subject(manifest: Manifest, platform: str | None) -> shapes.SubjectRow:
+    found = verification.report(manifest)
+    return shapes.SubjectRow(
+        digest=manifest.digest,
+        platform=platform,
+        state=_state(manifest.state),
+        reason=manifest.state_reason,
+        evidence=tuple(map(_evidence, found.judged)) if found else (),
+        problems=tuple(f"{one['place']}: {one['reason']}" for one in found.run.problems) if found else (),
+    )
+
+
+def _state(stored: str) -> State:
+    return State(stored) if stored else State.COULD_NOT_CHECK
+
+
+def _evidence(judged: verification.Judged) -> shapes.EvidenceRow:
+    row, evidence = judged.row, judged.evidence
+    return shapes.EvidenceRow(
+        kind=evidence.kind,
+        form=evidence.form,
+        manifest=evidence.carrier,
+        layer="sha256:" + bytes(evidence.content_id).hex(),
+        predicate_type=row.predicate_type,
+        state=State(row.state),
+        reason=row.reason,
+        identity=row.identity,
+        issuer=row.issuer,
+        signed_at=row.signed_at,
+        time_source=row.time_source,
+        log_index=judged.log_entries[0].log_index if judged.log_entries else None,
+        policy=shapes.PolicyRow(row.policy.name, row.policy.version) if row.policy else None,
+        trusted_root_sha256=row.trusted_root_sha256,
+        payload_sha256=row.payload_sha256,
+        certificate=_certificate(judged.certificate),
+        log_entries=tuple(shapes.LogEntryRow(**msgspec.structs.asdict(entry)) for entry in judged.log_entries),
+        checks=tuple(map(shapes.check_row, judged.checks)),
+    )
+
+
+def _certificate(certificate: Certificate | None) -> shapes.CertificateRow | None:
+    if certificate is None:
+        return None
+    return shapes.CertificateRow(
+        sha256=certificate.sha256,
+        subjects=certificate.subjects,
+        issuer=certificate.issuer,
+        authority=certificate.authority,
+        not_before=certificate.not_before,
+        not_after=certificate.not_after,
+        extensions={one.name: one.value for one in certificate.extensions},
+    )
