@@ -15,6 +15,7 @@ from cgexplorer.store.queries.verification import Judged, Report
 from cgexplorer.web import reproduce
 from cgexplorer.web.check_words import CheckRow, check_rows, cosign_sentences, next_steps
 from cgexplorer.web.render import render_page
+from cgexplorer.web.verification_json import as_json
 
 MAX_RUNS_SHOWN = 50
 
@@ -38,6 +39,15 @@ def verification_report(request: HttpRequest, name: str, digest: str, run: int |
         raise Http404(f"Run {run} did not verify this digest.")
     context = {"manifest": manifest, "report": report, "runs": verification.runs(manifest)[:MAX_RUNS_SHOWN]}
     return render_page(request, "verification/report.html", "report", context | (_shown(report) if report else {}))
+
+
+@require_GET
+def verification_json(request: HttpRequest, name: str, digest: str, run: int | None = None) -> HttpResponse:
+    """The report as `cgexplorer.verification/1`."""
+    report = verification.report(manifests.manifest(name, digest), run)
+    if report is None:
+        raise Http404("No such run verified this digest.")
+    return HttpResponse(as_json(report), content_type="application/json")
 
 
 def _shown(report: Report) -> dict[str, object]:

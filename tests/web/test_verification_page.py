@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -136,6 +138,20 @@ def test_what_could_not_be_read_is_named(client: Client) -> None:
 
 def test_a_digest_that_was_never_verified_says_so(client: Client) -> None:
     assert "Never verified" in report(client, make.manifest(make.image(), state=""))
+
+
+def test_the_report_is_also_json(client: Client, verified) -> None:
+    run = verified.runs.get()
+    for name, more in (("verification-json", []), ("verification-run-json", [run.pk])):
+        answer = json.loads(client.get(reverse(name, args=[verified.image.name, verified.digest, *more])).content)
+        assert answer["schema"] == "cgexplorer.verification/1"
+        assert answer["state"] == "verified"
+        (subject,) = answer["subjects"]
+        assert (subject["digest"], subject["platform"]) == (verified.digest, "linux/amd64")
+        assert [one["kind"] for one in subject["evidence"]] == ["signature", "attestation"]
+        assert subject["evidence"][1]["predicate_type"] == make.SPDX
+        assert subject["evidence"][0]["checks"][0] == PASSED[0]
+        assert subject["evidence"][0]["policy"] == {"name": "ours", "version": 1}
 
 
 def test_an_older_run_keeps_its_own_report(client: Client, verified) -> None:

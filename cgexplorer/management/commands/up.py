@@ -40,9 +40,10 @@ class Command(BaseCommand):
         try:
             self.prepare()
             with _listening() as listener:
+                address = listener.getsockname()
                 children["worker"] = self.start_worker()
                 children["server"] = self.start_server(listener)
-            self.announce(listener.getsockname(), children["server"])
+            self.announce(address, children["server"])
             self.watch(children)
         except KeyboardInterrupt:
             self.stdout.write("\nStopping.")
@@ -115,8 +116,9 @@ class Command(BaseCommand):
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        self.stdout.write(f"{name} …", ending="" if sys.stdout.isatty() else "\n")
-        self.stdout.flush()
+        if sys.stdout.isatty():
+            self.stdout.write(f"{name} …", ending="")
+            self.stdout.flush()
         began = time.monotonic()
         yield
         ready = f"{name}: ready in {time.monotonic() - began:.1f} s"
