@@ -10,12 +10,12 @@ from django.views.decorators.http import require_GET
 
 from cgexplorer.oci.evidence import Kind
 from cgexplorer.store.models import TrustRoot, VerificationRun
-from cgexplorer.store.queries import manifests, payloads, verification
+from cgexplorer.store.queries import manifests, payloads, reports, verification
 from cgexplorer.store.queries.verification import Judged, Report
+from cgexplorer.verify.report import to_json
 from cgexplorer.web import reproduce
 from cgexplorer.web.check_words import CheckRow, check_rows, cosign_sentences, next_steps
 from cgexplorer.web.render import render_page
-from cgexplorer.web.verification_json import as_json
 
 MAX_RUNS_SHOWN = 50
 
@@ -47,7 +47,7 @@ def verification_json(request: HttpRequest, name: str, digest: str, run: int | N
     report = verification.report(manifests.manifest(name, digest), run)
     if report is None:
         raise Http404("No such run verified this digest.")
-    return HttpResponse(as_json(report), content_type="application/json")
+    return HttpResponse(to_json(reports.run_report(report)), content_type="application/json")
 
 
 def _shown(report: Report) -> dict[str, object]:

@@ -22,6 +22,21 @@ def report(manifest: Manifest, reference: str) -> shapes.Report:
     return shapes.Report(reference=reference, digest=manifest.digest, state=_state(manifest.state), subjects=subjects)
 
 
+def run_report(found: verification.Report) -> shapes.Report:
+    """One run, which need not be the newest, of one digest."""
+    manifest, run = found.manifest, found.run
+    subject = shapes.SubjectRow(
+        digest=manifest.digest,
+        platform=manifest.platform or None,
+        state=State(run.state),
+        reason=run.reason,
+        evidence=tuple(map(_evidence, found.judged)),
+        problems=_problems(found),
+    )
+    reference = f"{manifest.image.name}@{manifest.digest}"
+    return shapes.Report(reference=reference, digest=manifest.digest, state=subject.state, subjects=(subject,))
+
+
 def states(found: shapes.Report) -> set[State]:
     """States that count for an exit code: of each digest, and of the best attestation of each type."""
     counted = {subject.state for subject in found.subjects}
@@ -44,8 +59,12 @@ def _subject(manifest: Manifest, platform: str | None) -> shapes.SubjectRow:
         state=_state(manifest.state),
         reason=manifest.state_reason,
         evidence=tuple(map(_evidence, found.judged)) if found else (),
-        problems=tuple(f"{one['place']}: {one['reason']}" for one in found.run.problems) if found else (),
+        problems=_problems(found) if found else (),
     )
+
+
+def _problems(found: verification.Report) -> tuple[str, ...]:
+    return tuple(f"{one['place']}: {one['reason']}" for one in found.run.problems)
 
 
 def _state(stored: str) -> State:
