@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from cgexplorer.store.models import Activity
 from cgexplorer.store.queries import verification
@@ -13,7 +13,7 @@ from cgexplorer.web.render import render_page
 FINISHED = ("done", "failed")
 
 
-@require_GET
+@require_safe
 def activity(request: HttpRequest, pk: int) -> HttpResponse:
     """The whole page; htmx asks for `progress` again until the work is finished."""
     found = get_object_or_404(Activity.objects.select_related("run__manifest__image"), pk=pk)

@@ -6,7 +6,7 @@ from typing import Literal
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from cgexplorer import predicates
 from cgexplorer.predicates import PredicateError, apko, json_tree, slsa
@@ -20,7 +20,7 @@ from cgexplorer.web.render import render_page
 type Part = Literal["predicate", "envelope", "bundle"]
 
 
-@require_GET
+@require_safe
 def attestation_list(request: HttpRequest, name: str, digest: str) -> HttpResponse:
     manifest = manifests.manifest(name, digest)
     found = list(queries.attestations(manifest))
@@ -28,7 +28,7 @@ def attestation_list(request: HttpRequest, name: str, digest: str) -> HttpRespon
     return render_page(request, "attestations/list.html", "rows", context)
 
 
-@require_GET
+@require_safe
 def attestation_page(request: HttpRequest, name: str, digest: str, pk: int) -> HttpResponse:
     """Any predicate as a tree of its JSON."""
     manifest = manifests.manifest(name, digest)
@@ -42,7 +42,7 @@ def attestation_page(request: HttpRequest, name: str, digest: str, pk: int) -> H
     return render_page(request, "attestations/attestation.html", "predicate", context)
 
 
-@require_GET
+@require_safe
 def provenance(request: HttpRequest, name: str, digest: str) -> HttpResponse:
     manifest = manifests.manifest(name, digest)
     attestation = queries.attestation(manifest, predicates.PROVENANCE_TYPES)
@@ -56,7 +56,7 @@ def provenance(request: HttpRequest, name: str, digest: str) -> HttpResponse:
     return render_page(request, "attestations/provenance.html", "predicate", context)
 
 
-@require_GET
+@require_safe
 def config(request: HttpRequest, name: str, digest: str) -> HttpResponse:
     """The image's own configuration beside the signed one of apko."""
     manifest = manifests.manifest(name, digest)
@@ -78,7 +78,7 @@ def config(request: HttpRequest, name: str, digest: str) -> HttpResponse:
     return render_page(request, "attestations/config.html", "predicate", context)
 
 
-@require_GET
+@require_safe
 def attestation_bytes(request: HttpRequest, name: str, digest: str, pk: int, part: Part) -> HttpResponse:
     """Exactly the stored bytes, never rendered by a browser. A predicate only when its signature holds."""
     attestation = get_object_or_404(queries.attestations(manifests.manifest(name, digest)), pk=pk)

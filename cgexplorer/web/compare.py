@@ -8,7 +8,7 @@ from urllib.parse import urlencode
 import msgspec
 from django import forms
 from django.http import HttpRequest, HttpResponse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from cgexplorer.compare import Difference
 from cgexplorer.store.queries.compare import Comparison, compare
@@ -91,7 +91,7 @@ class CompareForm(forms.Form):
         return "?" + urlencode({name: value for name, value in asked.items() if value})
 
 
-@require_GET
+@require_safe
 def compare_page(request: HttpRequest) -> HttpResponse:
     form = CompareForm.of(request)
     context: dict[str, object] = {"form": form}
@@ -141,7 +141,7 @@ def _shown(form: CompareForm, found: Comparison) -> dict[str, object]:
     }
 
 
-@require_GET
+@require_safe
 def compare_json(request: HttpRequest) -> HttpResponse:
     try:
         difference = CompareForm.of(request).comparison().difference
@@ -150,12 +150,12 @@ def compare_json(request: HttpRequest) -> HttpResponse:
     return HttpResponse(difference.as_json(), content_type="application/json")
 
 
-@require_GET
+@require_safe
 def compare_csv(request: HttpRequest) -> HttpResponse:
     return _download(request, "csv")
 
 
-@require_GET
+@require_safe
 def compare_markdown(request: HttpRequest) -> HttpResponse:
     return _download(request, "md")
 

@@ -6,7 +6,7 @@ import shlex
 from urllib.parse import urlencode
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 from packageurl import PackageURL
 
 from cgexplorer.spdx.purl import full_name
@@ -21,7 +21,7 @@ from cgexplorer.web.render import render_page
 from cgexplorer.web.search import ROWS_A_PAGE, groups, position_in, position_text
 
 
-@require_GET
+@require_safe
 def component_page(request: HttpRequest, ecosystem: str, path: str) -> HttpResponse:
     component, version = _named("" if ecosystem == NO_TYPE else ecosystem, path)
     asked = Query(

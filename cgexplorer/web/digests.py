@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from cgexplorer import jobs, predicates
 from cgexplorer.compare import Difference
@@ -21,7 +21,7 @@ from cgexplorer.web.packages import first_packages
 from cgexplorer.web.render import render_page
 
 
-@require_GET
+@require_safe
 def digest_page(request: HttpRequest, name: str, digest: str) -> HttpResponse:
     manifest = queries.manifest(name, digest)
     context = _verdict(manifest)
@@ -92,7 +92,7 @@ def _difference(earlier: Manifest, manifest: Manifest) -> Difference | None:
         return None
 
 
-@require_GET
+@require_safe
 def sbom_document(request: HttpRequest, name: str, digest: str) -> HttpResponse:
     """The SBOM, byte for byte as it was signed (or imported)."""
     sbom = queries.sbom(queries.manifest(name, digest))

@@ -9,7 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanen
 from django.shortcuts import redirect, render
 from django.urls import resolve, reverse
 from django.urls.exceptions import Resolver404
-from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.http import require_POST, require_safe
 
 from cgexplorer import jobs
 from cgexplorer.oci import reference as references
@@ -23,7 +23,7 @@ from cgexplorer.web.render import render_page
 MAX_CHARACTERS = 800
 
 
-@require_GET
+@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     coverage, total = queries.coverage()
     context = {
@@ -46,7 +46,7 @@ def _columns(coverage: list[queries.CoverageRow]) -> list[str]:
     return sorted(sorted(counted, key=lambda platform: (-counted[platform], platform))[:2])
 
 
-@require_GET
+@require_safe
 def jump(request: HttpRequest) -> HttpResponse:
     """To the page of whatever was pasted: a digest, a reference, a purl, a package with or without versions."""
     text = request.GET.get("q", "").strip()
@@ -84,7 +84,7 @@ def fetch(request: HttpRequest) -> HttpResponse:
     return redirect("activity", pk=jobs.defer_fetch(wanted).pk)
 
 
-@require_GET
+@require_safe
 def states(request: HttpRequest) -> HttpResponse:
     return render(request, "home/states.html", {"states": list(words.WORDS)})
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.shortcuts import get_object_or_404
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from cgexplorer.store.models import Image, TagMove
 from cgexplorer.store.queries import images as queries
@@ -18,7 +18,7 @@ from cgexplorer.web.words import WORDS
 MAX_FILTER_CHARACTERS = 200
 
 
-@require_GET
+@require_safe
 def image_list(request: HttpRequest) -> HttpResponse:
     """`q` filters by name, `state` by what needs somebody."""
     text, state = _text(request), request.GET.get("state", "")
@@ -35,13 +35,13 @@ def image_list(request: HttpRequest) -> HttpResponse:
     return render_page(request, "images/images.html", "rows", context)
 
 
-@require_GET
+@require_safe
 def image_list_csv(request: HttpRequest) -> StreamingHttpResponse:
     rows = ((row.name, row.state, row.tags, row.digests, row.moved_at) for row in queries.images(_text(request)))
     return csv_response("images", ("image", "state", "tags", "digests", "moved_at"), rows)
 
 
-@require_GET
+@require_safe
 def image_list_json(request: HttpRequest) -> JsonResponse:
     rows = [
         {"image": row.name, "state": row.state, "tags": row.tags, "digests": row.digests, "moved_at": row.moved_at}
@@ -50,7 +50,7 @@ def image_list_json(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"schema": "cgexplorer.images/1", "images": rows})
 
 
-@require_GET
+@require_safe
 def tag_list(request: HttpRequest, name: str) -> HttpResponse:
     image = _image(name)
     text, every = _text(request), queries.tags(image)
@@ -59,7 +59,7 @@ def tag_list(request: HttpRequest, name: str) -> HttpResponse:
     return render_page(request, "images/tags.html", "rows", context)
 
 
-@require_GET
+@require_safe
 def tag_list_csv(request: HttpRequest, name: str) -> StreamingHttpResponse:
     rows = (
         (row.name, row.digest, row.state, row.identity, row.platforms, row.packages, row.size, row.moved_at)
@@ -69,7 +69,7 @@ def tag_list_csv(request: HttpRequest, name: str) -> StreamingHttpResponse:
     return csv_response(name, header, rows)
 
 
-@require_GET
+@require_safe
 def tag_list_json(request: HttpRequest, name: str) -> JsonResponse:
     rows = [
         {
@@ -87,7 +87,7 @@ def tag_list_json(request: HttpRequest, name: str) -> JsonResponse:
     return JsonResponse({"schema": "cgexplorer.tags/1", "image": name, "tags": rows})
 
 
-@require_GET
+@require_safe
 def timeline(request: HttpRequest, name: str, tag: str) -> HttpResponse:
     """Every digest that the tag was seen at, newest first."""
     image = _image(name)
@@ -97,13 +97,13 @@ def timeline(request: HttpRequest, name: str, tag: str) -> HttpResponse:
     return render_page(request, "images/timeline.html", "rows", context)
 
 
-@require_GET
+@require_safe
 def timeline_csv(request: HttpRequest, name: str, tag: str) -> StreamingHttpResponse:
     rows = ((move.moved_at, move.manifest.digest, move.manifest.state) for move in _moves(_image(name), tag))
     return csv_response(f"{name}-{tag}", ("moved_at", "digest", "state"), rows)
 
 
-@require_GET
+@require_safe
 def timeline_json(request: HttpRequest, name: str, tag: str) -> JsonResponse:
     rows = [
         {"moved_at": move.moved_at, "digest": move.manifest.digest, "state": move.manifest.state}

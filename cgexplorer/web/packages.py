@@ -7,7 +7,7 @@ from typing import Any
 
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from cgexplorer.spdx import document as spdx
 from cgexplorer.spdx import graph as graphs
@@ -47,7 +47,7 @@ class PackageForm(forms.Form):
         )
 
 
-@require_GET
+@require_safe
 def package_list(request: HttpRequest, name: str, digest: str) -> HttpResponse:
     manifest = queries.manifest(name, digest)
     context = {"manifest": manifest, "sbom": queries.sbom(manifest), **first_packages(request, manifest)}
@@ -69,13 +69,13 @@ def first_packages(request: HttpRequest, manifest: Manifest) -> dict[str, Any]:
     }
 
 
-@require_GET
+@require_safe
 def package_list_csv(request: HttpRequest, name: str, digest: str) -> StreamingHttpResponse:
     rows = (tuple(row[field] for field in FIELDS) for row in _rows(request, _sbom(name, digest)))
     return csv_response(f"{name}-{digest[7:19]}-packages", FIELDS, rows)
 
 
-@require_GET
+@require_safe
 def package_list_json(request: HttpRequest, name: str, digest: str) -> JsonResponse:
     rows = list(_rows(request, _sbom(name, digest)))
     return JsonResponse({"schema": "cgexplorer.packages/1", "image": name, "digest": digest, "packages": rows})
@@ -91,7 +91,7 @@ def _rows(request: HttpRequest, sbom: Sbom) -> Iterator[dict[str, str]]:
         }  # fmt: skip
 
 
-@require_GET
+@require_safe
 def package(request: HttpRequest, name: str, digest: str, element: int) -> HttpResponse:
     """One element with everything that the document says of it."""
     manifest = queries.manifest(name, digest)
@@ -126,7 +126,7 @@ _IN = {
 }  # fmt: skip
 
 
-@require_GET
+@require_safe
 def license_list(request: HttpRequest, name: str, digest: str) -> HttpResponse:
     manifest = queries.manifest(name, digest)
     sbom = queries.sbom(manifest)
@@ -139,7 +139,7 @@ def license_list(request: HttpRequest, name: str, digest: str) -> HttpResponse:
     return render_page(request, "digests/licenses.html", "rows", context)
 
 
-@require_GET
+@require_safe
 def license_list_csv(request: HttpRequest, name: str, digest: str) -> StreamingHttpResponse:
     found = contents.license_rows(_sbom(name, digest))
     rows = (
@@ -150,7 +150,7 @@ def license_list_csv(request: HttpRequest, name: str, digest: str) -> StreamingH
     return csv_response(f"{name}-{digest[7:19]}-licences", ("license", "package", "version", "purl"), rows)
 
 
-@require_GET
+@require_safe
 def license_list_json(request: HttpRequest, name: str, digest: str) -> JsonResponse:
     rows = [
         {
@@ -163,7 +163,7 @@ def license_list_json(request: HttpRequest, name: str, digest: str) -> JsonRespo
     return JsonResponse({"schema": "cgexplorer.licenses/1", "image": name, "digest": digest, "licenses": rows})
 
 
-@require_GET
+@require_safe
 def file_list(request: HttpRequest, name: str, digest: str) -> HttpResponse:
     manifest = queries.manifest(name, digest)
     sbom = queries.sbom(manifest)
@@ -174,12 +174,12 @@ def file_list(request: HttpRequest, name: str, digest: str) -> HttpResponse:
     return render_page(request, "digests/files.html", "rows", {"manifest": manifest, "sbom": sbom, "page": found})
 
 
-@require_GET
+@require_safe
 def file_list_csv(request: HttpRequest, name: str, digest: str) -> StreamingHttpResponse:
     return csv_response(f"{name}-{digest[7:19]}-files", ("name", "checksum", "license"), _files(_sbom(name, digest)))
 
 
-@require_GET
+@require_safe
 def file_list_json(request: HttpRequest, name: str, digest: str) -> JsonResponse:
     rows = [
         {"name": path, "checksum": checksum, "license": text} for path, checksum, text in _files(_sbom(name, digest))

@@ -10,7 +10,7 @@ from urllib.parse import urlencode
 import msgspec
 from django import forms
 from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from cgexplorer.spdx.purl import INSTALLED_TYPES, MODULE_TYPES, full_name
 from cgexplorer.spdx.query import MAX_CHARACTERS, Query, QueryError, Scope, parse
@@ -110,7 +110,7 @@ def groups(hits: Iterable[Hit]) -> list[Group]:
     return [Group(*key, tuple(some)) for key, some in groupby(hits, key=version)]
 
 
-@require_GET
+@require_safe
 def package_search(request: HttpRequest) -> HttpResponse:
     form = SearchForm(request.GET)
     context: dict[str, object] = {"form": form, "q": request.GET.get("q", "")}
@@ -163,7 +163,7 @@ def _command(form: SearchForm, answer: Answer) -> str:
     return " ".join(["manage.py search", shlex.quote(asked), *filter(None, options)])
 
 
-@require_GET
+@require_safe
 def package_search_json(request: HttpRequest) -> HttpResponse:
     try:
         answer = SearchForm(request.GET).answer(MAX_EXPORT_ROWS)
@@ -172,7 +172,7 @@ def package_search_json(request: HttpRequest) -> HttpResponse:
     return HttpResponse(search_report.as_json(answer), content_type="application/json")
 
 
-@require_GET
+@require_safe
 def package_search_csv(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     try:
         answer = SearchForm(request.GET).answer(MAX_EXPORT_ROWS)

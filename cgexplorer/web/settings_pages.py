@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from cgexplorer.store.queries import signers
 from cgexplorer.store.queries.universe import universe
@@ -16,29 +16,29 @@ from cgexplorer.web.render import render_page
 type Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]  # column names, rows
 
 
-@require_GET
+@require_safe
 def identities(request: HttpRequest) -> HttpResponse:
     return render_page(request, "policies/identities.html", "rows", {"signers": signers.signers()})
 
 
-@require_GET
+@require_safe
 def licenses(request: HttpRequest) -> HttpResponse:
     context = {"licenses": signers.licenses(), "universe": universe("current", include_unverified=False)}
     return render_page(request, "policies/licenses.html", "rows", context)
 
 
-@require_GET
+@require_safe
 def policy_list(request: HttpRequest) -> HttpResponse:
     context = {"policies": signers.policy_versions(), "trust_roots": signers.trust_roots()}
     return render_page(request, "policies/policies.html", "rows", context)
 
 
-@require_GET
+@require_safe
 def registries(request: HttpRequest) -> HttpResponse:
     return render_page(request, "policies/registries.html", "rows", {"registries": signers.registries()})
 
 
-@require_GET
+@require_safe
 def download(request: HttpRequest, table: str, form: str) -> HttpResponse | StreamingHttpResponse:
     """The rows of one of these pages, as `<table>.csv` or `<table>.json`."""
     header, rows = TABLES[table]()

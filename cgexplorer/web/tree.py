@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from django.http import Http404, HttpRequest, HttpResponse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from cgexplorer.store.queries import contents
 from cgexplorer.store.queries import manifests as queries
@@ -17,7 +17,7 @@ from cgexplorer.web.render import render_page
 TITLES: dict[By, str] = {"contents": "Contains", "depends": "Depends on", "used": "Used by"}
 
 
-@require_GET
+@require_safe
 def tree(request: HttpRequest, name: str, digest: str) -> HttpResponse:
     manifest = queries.manifest(name, digest)
     sbom = queries.sbom(manifest)
@@ -25,7 +25,7 @@ def tree(request: HttpRequest, name: str, digest: str) -> HttpResponse:
     return render_page(request, "digests/tree.html", "rows", {"manifest": manifest, "sbom": sbom, "tree": found})
 
 
-@require_GET
+@require_safe
 def branch(request: HttpRequest, name: str, digest: str, element: int) -> HttpResponse:
     """One level below an element: for htmx the list alone, else a page of its own."""
     by = cast(By, request.GET.get("by", "contents"))

@@ -6,7 +6,7 @@ import msgspec
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
-from django.views.decorators.http import require_GET
+from django.views.decorators.http import require_safe
 
 from cgexplorer.oci.evidence import Kind
 from cgexplorer.store.models import TrustRoot, VerificationRun
@@ -31,7 +31,7 @@ class Shown(msgspec.Struct, frozen=True):
         return f"evidence-{self.judged.evidence.pk}"
 
 
-@require_GET
+@require_safe
 def verification_report(request: HttpRequest, name: str, digest: str, run: int | None = None) -> HttpResponse:
     manifest = manifests.manifest(name, digest)
     report = verification.report(manifest, run)
@@ -41,7 +41,7 @@ def verification_report(request: HttpRequest, name: str, digest: str, run: int |
     return render_page(request, "verification/report.html", "report", context | (_shown(report) if report else {}))
 
 
-@require_GET
+@require_safe
 def verification_json(request: HttpRequest, name: str, digest: str, run: int | None = None) -> HttpResponse:
     """The report as `cgexplorer.verification/1`."""
     report = verification.report(manifests.manifest(name, digest), run)
@@ -91,13 +91,13 @@ def _certificates(report: Report) -> list[Judged]:
     return list(reversed(found.values()))
 
 
-@require_GET
+@require_safe
 def run_permalink(request: HttpRequest, pk: int) -> HttpResponse:
     run = get_object_or_404(VerificationRun.objects.select_related("manifest__image"), pk=pk)
     return redirect(reverse("verification-run", args=[run.manifest.image.name, run.manifest.digest, run.pk]))
 
 
-@require_GET
+@require_safe
 def trusted_root(request: HttpRequest, sha256: str) -> HttpResponse:
     """The exact bytes of a trust root, for `--trusted-root`."""
     root = get_object_or_404(TrustRoot.objects.select_related("payload"), sha256=sha256)
