@@ -81,9 +81,12 @@ def address(page: Page, url: str, target: str) -> str:
     if found is None:
         return url + target
     page.goto(f"{url}/images/samples.example/{found[1]}:{found[2]}.json")
-    digest = re.search(r"sha256:[0-9a-f]{64}", page.content())
+    index = re.search(r"sha256:[0-9a-f]{64}", page.content())
+    assert index is not None, target
+    page.goto(f"{url}/images/samples.example/{found[1]}@{index[0]}")
+    digest = re.search(r'@(sha256:[0-9a-f]{64})">linux/amd64', page.content())
     assert digest is not None, target
-    return f"{url}/images/samples.example/{found[1]}@{digest[0]}{found[3] or ''}"
+    return f"{url}/images/samples.example/{found[1]}@{digest[1]}{found[3] or ''}"
 
 
 def main() -> None:

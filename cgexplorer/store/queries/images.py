@@ -18,7 +18,7 @@ URGENCY = (
 )  # fmt: skip
 COLUMNS = ("signature", "SLSA", "apko", "SPDX")
 _TYPES = {**dict.fromkeys(predicates.PROVENANCE_TYPES, "SLSA"), predicates.APKO: "apko", predicates.SPDX: "SPDX"}
-MAX_MOVES = 30  # of a tag, in its spark
+FILES_HOST = "local"  # the "registry" of imported SBOM files
 
 
 class ImageRow(msgspec.Struct, frozen=True):
@@ -135,20 +135,22 @@ def moves(image: Image, name: str) -> QuerySet[TagMove]:
     return TagMove.objects.filter(image=image, name=name).select_related("manifest").order_by("-moved_at", "-pk")
 
 
-def standing_tags(image_ids: list[int] | None = None) -> dict[int, tuple[str, int]]:
+def standing_tags() -> dict[int, tuple[str, int]]:
     """Image → (tag, manifest) that stands for it: `latest`, else the tag that moved last."""
     found = rows(
         """SELECT DISTINCT ON (image_id) image_id, name, manifest_id FROM store_tag
-        WHERE %s::bigint[] IS NULL OR image_id = ANY(%s)
-        ORDER BY image_id, (name = 'latest') DESC, moved_at DESC, name""",
-        [image_ids, image_ids],
+        ORDER BY image_id, (name = 'latest') DESC, moved_at DESC, name"""
     )
     return {image_id: (name, manifest_id) for image_id, name, manifest_id in found}
 
 
-def coverage(limit: int = 50) -> tuple[list[CoverageRow], int]:
-    """The coverage matrix, rows that need somebody first; and how many images there are."""
-    standing = standing_tags()
+def coverage(limit: int = 25) -> tuple[list[CoverageRow], int]:
+    """The coverage matrix, rows that need somebody first; and how many images there are.
+
+    SBOM files that were imported have no evidence to cover: they are on the list of images only.
+    """
+    files = set(Image.objects.filter(registry__host=FILES_HOST).values_list("pk", flat=True))
+    standing = {image_id: tag for image_id, tag in standing_tags().items() if image_id not in files}
     names = dict(Image.objects.filter(pk__in=standing).values_list("pk", "name"))
     per_index = _platforms([manifest_id for _, manifest_id in standing.values()])
     states = _states([child.pk for children in per_index.values() for child in children])
@@ -206,4 +208,4 @@ def _best(states: list[str]) -> str:
 
 
 def newest_runs(limit: int = 8) -> QuerySet[VerificationRun]:
-    return VerificationRun.objects.select_related("manifest", "image").order_by("-pk")[:limit]
+    return VerificationRun.objects.exclude(source="file").select_related("manifest", "image").order_by("-pk")[:limit]
