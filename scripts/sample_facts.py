@@ -182,7 +182,8 @@ BUILDS = (
     # OpenSSL was rolled back for a day: what a comparison must not miss.
     Build(
         "nginx", ("latest", "1.31.4-r1"), "2026-08-23",
-        _BASE_AUGUST | _nginx("1.31.4-r1") | {"libcrypto3": "3.6.2-r1", "libssl3": "3.6.2-r1"}, **_NGINX,
+        _BASE_AUGUST | _nginx("1.31.4-r1") | {"libcrypto3": "3.6.2-r1", "libssl3": "3.6.2-r1"},
+        licenses={"libpcre2-8-0": "BSD-3-Clause WITH PCRE2-exception"}, **_NGINX,
     ),
     Build("python", ("3.14.4",), "2026-04-14", _PYTHON_APRIL, {"pip": "26.0.1"}, **_PYTHON),
     Build("python", ("3.14.7", "latest"), "2026-08-22", _PYTHON_AUGUST, {"pip": "26.2.1"}, **_PYTHON),
