@@ -221,3 +221,10 @@ def component_url(package: Package, version: bool = False) -> str:
 @register.filter
 def cut(text: str, characters: int) -> str:
     return text if len(text) <= characters else text[: characters - 1] + "…"
+
+
+@register.filter
+def builder(identity: str) -> str:
+    """A builder as people know it: `chainguard-dev/terraform-provider-apko` instead of its URI."""
+    path = identity.partition("://")[2] or identity
+    return path.removeprefix("github.com/").partition("/.github/")[0]
