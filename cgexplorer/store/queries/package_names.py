@@ -125,8 +125,7 @@ def _packages(query: Query, components: list[tuple[int, str]], matched_by: Match
 def _built_from(query: Query) -> list[Found]:
     """libssl3 answers to openssl. One name is one source, so its packages are few enough to be judged one by one."""
     sources = rows(
-        f"SELECT {_COLUMNS} WHERE p.built_from <> '' AND p.built_from = ANY(%s)"
-        " AND %s IN ('', c.ecosystem) LIMIT %s",
+        f"SELECT {_COLUMNS} WHERE p.built_from <> '' AND p.built_from = ANY(%s) AND %s IN ('', c.ecosystem) LIMIT %s",
         [sorted({query.name, query.name.lower()}), query.ecosystem, MAX_PACKAGES + 1],
     )
     found = _found(sources, "built from")
