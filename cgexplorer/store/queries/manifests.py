@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import msgspec
 from django.db.models import Case, IntegerField, QuerySet, Value, When
-from django.shortcuts import get_object_or_404
+from django.http import Http404
 
 from cgexplorer import predicates
 from cgexplorer.oci.evidence import Kind
@@ -40,9 +40,12 @@ class PlatformRow(msgspec.Struct, frozen=True):
 
 
 def manifest(name: str, digest: str) -> Manifest:
-    """Raises Http404."""
-    found = Manifest.objects.select_related("image", "run__trust_root", "payload", "config")
-    return get_object_or_404(found, image__name=name, digest=digest)
+    """Raises Http404 with a sentence."""
+    stored = Manifest.objects.select_related("image", "run__trust_root", "payload", "config")
+    found = stored.filter(image__name=name, digest=digest).first()
+    if found is None:
+        raise Http404(f"No digest {digest} of {name} is stored.")
+    return found
 
 
 def subject(manifest: Manifest) -> Subject:

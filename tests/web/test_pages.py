@@ -1,0 +1,359 @@
+"""Every URL there is: it answers, with few queries, and without anything inline that its own CSP would refuse."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from html.parser import HTMLParser
+
+import msgspec
+import pytest
+from django.core.management import call_command
+from django.db import connection, transaction
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import URLPattern, get_resolver, reverse
+
+from cgexplorer.store.models import Attestation, Manifest, Tag, TrustRoot
+from cgexplorer.store.record import activities
+from tests.store import factories as make
+
+NGINX, PYTHON = "samples.example/nginx", "samples.example/python"
+HTML, CSV, JSON, MARKDOWN = "text/html", "text/csv", "application/json", "text/markdown"
+
+
+class Page(msgspec.Struct, frozen=True):
+    """How to ask for one URL, and what may come back."""
+
+    queries: int  # at most, with the session's and the page's own together
+    args: tuple[str, ...] = ()  # names of World's fields
+    ask: str = ""  # the query string
+    kind: str = HTML
+    status: int = 200
+
+
+DIGEST = ("name", "digest")
+PAGES = {
+    "livez": Page(0, kind="text/plain"),
+    "readyz": Page(1, kind="text/plain"),
+    "home": Page(8),
+    "jump": Page(4, ask="q=registry.example/not-here:1", status=404),
+    "states": Page(0),
+    "images": Page(2),
+    "images-csv": Page(2, kind=CSV),
+    "images-json": Page(2, kind=JSON),
+    "image": Page(4, ("name",)),
+    "image-csv": Page(4, ("name",), kind=CSV),
+    "image-json": Page(4, ("name",), kind=JSON),
+    "tag": Page(3, ("name", "tag")),
+    "tag-csv": Page(3, ("name", "tag"), kind=CSV),
+    "tag-json": Page(3, ("name", "tag"), kind=JSON),
+    "digest": Page(40, DIGEST),
+    "packages": Page(12, DIGEST),
+    "packages-csv": Page(5, DIGEST, kind=CSV),
+    "packages-json": Page(5, DIGEST, kind=JSON),
+    "package": Page(10, (*DIGEST, "element")),
+    "tree": Page(10, DIGEST),
+    "branch": Page(10, (*DIGEST, "element")),
+    "digest-licenses": Page(10, DIGEST),
+    "digest-licenses-csv": Page(5, DIGEST, kind=CSV),
+    "digest-licenses-json": Page(5, DIGEST, kind=JSON),
+    "files": Page(10, DIGEST),
+    "files-csv": Page(5, DIGEST, kind=CSV),
+    "files-json": Page(5, DIGEST, kind=JSON),
+    "sbom-document": Page(5, DIGEST, kind="application/spdx+json"),
+    "attestations": Page(10, DIGEST),
+    "attestation": Page(10, (*DIGEST, "attestation")),
+    "attestation-bytes": Page(5, (*DIGEST, "attestation", "part"), kind="application/octet-stream"),
+    "provenance": Page(12, DIGEST),
+    "config": Page(12, DIGEST),
+    "verification": Page(20, DIGEST),
+    "verification-json": Page(12, DIGEST, kind=JSON),
+    "verification-run": Page(20, (*DIGEST, "run")),
+    "verification-run-json": Page(12, (*DIGEST, "run"), kind=JSON),
+    "package-search": Page(12, ask="q=openssl"),
+    "package-search-csv": Page(12, ask="q=openssl", kind=CSV),
+    "package-search-json": Page(12, ask="q=openssl", kind=JSON),
+    "component": Page(20, ("ecosystem", "path")),
+    "compare": Page(60, ask=f"from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64"),
+    "compare-csv": Page(60, ask=f"from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64", kind=CSV),
+    "compare-json": Page(60, ask=f"from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64", kind=JSON),
+    "compare-markdown": Page(60, ask=f"from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64", kind=MARKDOWN),
+    "identities": Page(3),
+    "identities-csv": Page(3, kind=CSV),
+    "identities-json": Page(3, kind=JSON),
+    "licenses": Page(4),
+    "licenses-csv": Page(4, kind=CSV),
+    "licenses-json": Page(4, kind=JSON),
+    "policies": Page(3),
+    "policies-csv": Page(3, kind=CSV),
+    "policies-json": Page(3, kind=JSON),
+    "registries": Page(3),
+    "registries-csv": Page(3, kind=CSV),
+    "registries-json": Page(3, kind=JSON),
+    "trusted-root": Page(2, ("root",), kind=JSON),
+    "run": Page(2, ("run",), status=302),
+    "activity": Page(4, ("activity",)),
+}
+# Answered to POST only: see the tests of their effects.
+ACTIONS = {"fetch": (), "reverify": DIGEST}
+
+
+class World(msgspec.Struct, frozen=True):
+    """Arguments of URLs that lead somewhere."""
+
+    name: str
+    tag: str
+    digest: str
+    element: int
+    attestation: int
+    part: str
+    run: int
+    root: str
+    activity: int
+    ecosystem: str = "apk"
+    path: str = "wolfi/libssl3"
+
+    def address(self, name: str) -> str:
+        page = PAGES[name]
+        path = reverse(name, args=[getattr(self, field) for field in page.args])
+        return f"{path}?{page.ask}" if page.ask else path
+
+
+@pytest.fixture(scope="module")
+def world(django_db_setup: None, django_db_blocker) -> Iterator[World]:
+    """The sample images, imported once for all tests of this file, which only read them."""
+    with django_db_blocker.unblock(), transaction.atomic():
+        call_command("load_samples", verbosity=0)
+        tag = Tag.objects.get(image__name=NGINX, name="latest")
+        manifest = tag.manifest.entries.select_related("manifest").order_by("position")[0].manifest
+        yield World(
+            name=NGINX,
+            tag="latest",
+            digest=manifest.digest,
+            element=1,
+            attestation=Attestation.objects.filter(manifest=manifest).order_by("pk")[0].pk,
+            part="envelope",
+            run=manifest.runs.order_by("pk")[0].pk,
+            root=TrustRoot.objects.get(is_sample=True).sha256,
+            activity=activities.queue("fetch", "registry.example/a:1")[0].pk,
+        )
+        transaction.set_rollback(True)
+
+
+@pytest.fixture
+def client() -> Client:
+    return Client(raise_request_exception=True)
+
+
+def names_in(patterns: list) -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLPattern):
+            if pattern.name:
+                yield pattern.name
+        else:
+            yield from names_in(pattern.url_patterns)
+
+
+def body(response) -> bytes:
+    return b"".join(response.streaming_content) if response.streaming else response.content
+
+
+def test_every_url_is_listed_here() -> None:
+    assert {*names_in(get_resolver().url_patterns)} == {*PAGES, *ACTIONS}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_it_answers_with_few_queries(world: World, client: Client, name: str) -> None:
+    page = PAGES[name]
+    with CaptureQueriesContext(
+        connection,
+    ) as queries:
+        response = client.get(world.address(name))
+        content = body(response)
+    assert response.status_code == page.status
+    assert response.headers["Content-Type"].startswith(page.kind)
+    assert content or page.status == 302
+    assert len(queries) <= page.queries, [query["sql"][:100] for query in queries]
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_a_head_request_is_answered_without_contents(world: World, client: Client, name: str) -> None:
+    response = client.head(world.address(name))
+    assert response.status_code == PAGES[name].status
+    assert body(response) == b""
+
+
+class Inline(HTMLParser):
+    """What a strict CSP refuses, and addresses that a browser would run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+        self.ids: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = dict(attrs)
+        if (tag == "script" and "src" not in given) or tag in ("style", "iframe", "object", "embed", "base"):
+            self.found.append(tag)
+        self.found += [f"{tag} {key}" for key in given if key == "style" or key.startswith(("on", "hx-on", "hx-vars"))]
+        for key in ("href", "src", "action", "formaction", "hx-get", "hx-post"):
+            if re.match(r"\s*(javascript|data|vbscript):", given.get(key) or "", re.IGNORECASE):
+                self.found.append(f"{tag} {key}={given[key]}")
+        if given.get("id"):
+            self.ids.append(str(given["id"]))
+
+
+@pytest.mark.parametrize("name", [name for name, page in PAGES.items() if page.kind == HTML and page.status != 302])
+def test_a_page_holds_nothing_inline_and_no_id_twice(world: World, client: Client, name: str) -> None:
+    response = client.get(world.address(name))
+    parser = Inline()
+    parser.feed(response.content.decode())
+    assert parser.found == []
+    assert sorted(parser.ids) == sorted(set(parser.ids))
+    assert "'unsafe" not in response.headers["Content-Security-Policy"]
+    assert response.content.count(b"<h1") == 1
+
+
+@pytest.mark.parametrize("name", [name for name, page in PAGES.items() if page.kind == JSON])
+def test_json_is_json(world: World, client: Client, name: str) -> None:
+    assert json.loads(body(client.get(world.address(name)))) is not None
+
+
+@pytest.mark.parametrize("name", [name for name, page in PAGES.items() if page.kind == CSV])
+def test_csv_has_a_header_and_as_many_cells_in_each_row(world: World, client: Client, name: str) -> None:
+    import csv
+
+    header, *rows = csv.reader(body(client.get(world.address(name))).decode().splitlines())
+    assert rows or name == "files-csv"
+    assert {len(row) for row in rows} <= {len(header)}
+
+
+@pytest.mark.parametrize("name", ["digest", "packages", "tree", "digest-licenses", "files", "attestations",
+                                  "provenance", "config", "verification"])  # fmt: skip
+@pytest.mark.parametrize("tag", ["3.14-fork", "3.14-local"])
+def test_a_digest_that_is_not_verified_has_all_its_pages(world: World, client: Client, name: str, tag: str) -> None:
+    manifest = Manifest.objects.filter(image__name=PYTHON, parents__index__tags__name=tag).order_by("platform")[0]
+    for digest in (manifest.digest, Tag.objects.get(image__name=PYTHON, name=tag).manifest.digest):
+        assert client.get(reverse(name, args=[PYTHON, digest])).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        ("/images/samples.example/nothing", "No image samples.example/nothing is stored"),
+        ("/images/samples.example/nginx:nothing", "nginx"),
+        (f"/images/samples.example/nginx@sha256:{'0' * 64}", "digest"),
+        (f"/images/samples.example/nginx@sha256:{'0' * 64}/-/packages", "digest"),
+        ("/images/samples.example/nginx@sha256:123", "Nothing stored has this address."),
+        ("/nothing/", "no page"),
+        ("/activities/999999999", "Nothing stored has this address."),
+    ],
+)
+def test_what_is_not_there_is_said_in_a_sentence(world: World, client: Client, path: str, sentence: str) -> None:
+    response = client.get(path)
+    assert response.status_code == 404
+    (said,) = re.findall(r'<p class="lede">(.*?)</p>', response.content.decode())
+    assert said.endswith(".")
+    assert sentence in said
+
+
+@pytest.mark.parametrize("text", ["UPPER/case:1", "registry.example/a:", "registry.example//a", "a/b@sha256:12"])
+def test_a_malformed_reference_is_explained_and_not_fetched(world: World, client: Client, text: str) -> None:
+    response = client.get(reverse("jump"), {"q": text})
+    assert response.status_code == 404
+    assert reverse("fetch") not in response.content.decode()
+    assert client.post(reverse("fetch"), {"reference": text}).status_code == 400
+
+
+@pytest.mark.parametrize(
+    ("text", "target"),
+    [
+        ("samples.example/nginx:latest", "/images/samples.example/nginx@sha256:"),
+        ("samples.example/nginx", "/images/samples.example/nginx"),
+        ("nginx:1.29.8", "/images/samples.example/nginx@sha256:"),
+        ("pkg:apk/wolfi/libssl3", "/packages/?q=pkg%3Aapk%2Fwolfi%2Flibssl3"),
+        ("openssl < 3.3.2", "/packages/?q=openssl+%3C+3.3.2"),
+        ("openssl", "/packages/?q=openssl"),
+    ],
+)
+def test_the_box_leads_to_what_was_pasted(world: World, client: Client, text: str, target: str) -> None:
+    response = client.get(reverse("jump"), {"q": text})
+    assert response.status_code == 302
+    assert response["Location"].startswith(target)
+
+
+def test_a_digest_alone_leads_to_its_page(world: World, client: Client) -> None:
+    response = client.get(reverse("jump"), {"q": world.digest})
+    assert response["Location"] == reverse("digest", args=[world.name, world.digest])
+
+
+def test_an_unknown_reference_can_be_fetched_and_asking_twice_is_one_fetch(world: World, client: Client) -> None:
+    page = client.get(reverse("jump"), {"q": "registry.example/new:1"})
+    assert reverse("fetch") in page.content.decode()
+    first = client.post(reverse("fetch"), {"reference": "registry.example/new:1"})
+    second = client.post(reverse("fetch"), {"reference": "registry.example/new:1"})
+    assert first.status_code == 302
+    assert first["Location"] == second["Location"]
+    assert client.get(first["Location"]).status_code == 200
+
+
+def test_reverify_shows_its_progress(world: World, client: Client) -> None:
+    response = client.post(reverse("reverify", args=[world.name, world.digest]))
+    assert response["Location"].startswith("/activities/")
+    assert client.get(response["Location"]).status_code == 200
+
+
+@pytest.mark.parametrize("name", ACTIONS)
+def test_an_action_needs_post_and_its_token(world: World, name: str) -> None:
+    address = reverse(name, args=[getattr(world, field) for field in ACTIONS[name]])
+    assert Client().get(address).status_code == 405
+    assert Client(enforce_csrf_checks=True).post(address, {"reference": "registry.example/b:1"}).status_code == 403
+
+
+@pytest.mark.parametrize("path", ["/images", "/packages", "/images//", "/images/samples.example/nginx/", "/compare"])
+def test_a_slash_too_many_or_too_few_is_no_fault(world: World, client: Client, path: str) -> None:
+    response = client.get(path, follow=True)
+    assert response.status_code == 200
+    assert all(target.startswith("/") and not target.startswith("//") for target, _ in response.redirect_chain)
+
+
+def test_two_slashes_in_front_lead_to_no_other_site(world: World, client: Client) -> None:
+    for path in ("//evil.example/", "//evil.example/images/", "/%5Cevil.example/"):
+        response = client.get(path)
+        location = response.headers.get("Location", "")
+        assert not location.startswith(("//", "/\\", "http"))
+
+
+def test_the_signed_sbom_is_downloaded_byte_for_byte(world: World, client: Client) -> None:
+    import hashlib
+
+    from cgexplorer.store.models import Sbom
+
+    content = client.get(reverse("sbom-document", args=[world.name, world.digest])).content
+    documents = Sbom.objects.filter(manifest__digest=world.digest).values_list("document_id", flat=True)
+    assert [hashlib.sha256(content).digest()] == [bytes(sha256) for sha256 in documents]
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["home", "images", "identities", "licenses", "package-search"])
+def test_more_images_need_no_more_queries(client: Client, name: str) -> None:
+    def ask(images: range) -> int:
+        for number in images:
+            child = make.manifest(make.image(f"registry.example/image-{number}"), str(number))
+            make.sbom(child, make.package("3.3.1-r0"), make.package("3.3.2-r0"))
+            make.tag(make.index(child.image, child), "latest")
+        with CaptureQueriesContext(connection) as queries:
+            assert client.get(reverse(name), {"q": "openssl"} if name == "package-search" else {}).status_code == 200
+        return len(queries)
+
+    assert ask(range(2)) == ask(range(2, 12))
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize("name", ["home", "images", "package-search", "compare", "identities", "licenses", "policies"])
+def test_an_empty_database_has_pages_that_tell_what_to_do(client: Client, name: str) -> None:
+    response = client.get(reverse(name))
+    assert response.status_code == 200
+    assert response.content.count(b"<h1") == 1
