@@ -37,7 +37,7 @@ def _verdict(manifest: Manifest) -> dict[str, object]:
     return {
         "manifest": manifest,
         "report": report,
-        "signature": next(iter(signatures), None),
+        "signature": report.decisive if report and signatures else None,
         "signatures": len(signatures),
         "attestations": len(report.judged) - len(signatures) if report else 0,
         "commands": _commands(manifest, report),
@@ -47,11 +47,11 @@ def _verdict(manifest: Manifest) -> dict[str, object]:
 def _commands(manifest: Manifest, report: verification.Report | None) -> tuple[reproduce.Command, ...]:
     if report is None:
         return ()
-    first = next(iter(report.judged), None)
+    first = report.decisive
     types = {one.row.predicate_type: None for one in report.judged if one.evidence.kind == Kind.ATTESTATION}
     return reproduce.cosign(
         manifest,
-        report.policies[0] if report.policies else None,
+        first.row.policy if first and first.row.policy else next(iter(report.policies), None),
         tuple(filter(None, types)),
         report.trust_roots[0] if report.trust_roots else None,
         identity=first.row.identity if first else "",

@@ -6,7 +6,6 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
-from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from cgexplorer.store.models import Image, TagMove
@@ -22,12 +21,12 @@ MAX_FILTER_CHARACTERS = 200
 def image_list(request: HttpRequest) -> HttpResponse:
     """`q` filters by name, `state` by what needs somebody."""
     text, state = _text(request), request.GET.get("state", "")
-    every = queries.images(text)
+    every, chosen = _images(request)
     counted = [(name, sum(row.state == name for row in every)) for name in WORDS]
     context = {
         "text": text,
         "state": state,
-        "rows": [row for row in every if state in ("", row.state)],
+        "rows": chosen,
         "total": len(every),
         "states": [(name, count) for name, count in counted if count],
         "query": request.GET.urlencode(),
@@ -37,7 +36,7 @@ def image_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def image_list_csv(request: HttpRequest) -> StreamingHttpResponse:
-    rows = ((row.name, row.state, row.tags, row.digests, row.moved_at) for row in queries.images(_text(request)))
+    rows = ((row.name, row.state, row.tags, row.digests, row.moved_at) for row in _images(request)[1])
     return csv_response("images", ("image", "state", "tags", "digests", "moved_at"), rows)
 
 
@@ -45,7 +44,7 @@ def image_list_csv(request: HttpRequest) -> StreamingHttpResponse:
 def image_list_json(request: HttpRequest) -> JsonResponse:
     rows = [
         {"image": row.name, "state": row.state, "tags": row.tags, "digests": row.digests, "moved_at": row.moved_at}
-        for row in queries.images(_text(request))
+        for row in _images(request)[1]
     ]
     return JsonResponse({"schema": "cgexplorer.images/1", "images": rows})
 
@@ -53,9 +52,8 @@ def image_list_json(request: HttpRequest) -> JsonResponse:
 @require_safe
 def tag_list(request: HttpRequest, name: str) -> HttpResponse:
     image = _image(name)
-    text, every = _text(request), queries.tags(image)
-    rows = [row for row in every if text in row.name]
-    context = {"image": image, "text": text, "rows": rows, "total": len(every), "policy_count": None}
+    every, rows = _tags(request, image)
+    context = {"image": image, "text": _text(request), "rows": rows, "total": len(every)}
     return render_page(request, "images/tags.html", "rows", context)
 
 
@@ -63,7 +61,7 @@ def tag_list(request: HttpRequest, name: str) -> HttpResponse:
 def tag_list_csv(request: HttpRequest, name: str) -> StreamingHttpResponse:
     rows = (
         (row.name, row.digest, row.state, row.identity, row.platforms, row.packages, row.size, row.moved_at)
-        for row in queries.tags(_image(name))
+        for row in _tags(request, _image(name))[1]
     )
     header = ("tag", "digest", "state", "identity", "platforms", "packages", "bytes", "moved_at")
     return csv_response(name, header, rows)
@@ -82,7 +80,7 @@ def tag_list_json(request: HttpRequest, name: str) -> JsonResponse:
             "bytes": row.size,
             "moved_at": row.moved_at,
         }
-        for row in queries.tags(_image(name))
+        for row in _tags(request, _image(name))[1]
     ]
     return JsonResponse({"schema": "cgexplorer.tags/1", "image": name, "tags": rows})
 
@@ -124,8 +122,23 @@ def _text(request: HttpRequest) -> str:
     return request.GET.get("q", "").strip().replace("\0", "")[:MAX_FILTER_CHARACTERS]
 
 
+def _images(request: HttpRequest) -> tuple[list[queries.ImageRow], list[queries.ImageRow]]:
+    """Those with the name, and of these the ones in the state asked for."""
+    every, state = queries.images(_text(request)), request.GET.get("state", "")
+    return every, [row for row in every if state in ("", row.state)]
+
+
+def _tags(request: HttpRequest, image: Image) -> tuple[list[queries.TagRow], list[queries.TagRow]]:
+    """All, and those whose name contains the text asked for."""
+    every, text = queries.tags(image), _text(request)
+    return every, [row for row in every if text in row.name]
+
+
 def _image(name: str) -> Image:
-    return get_object_or_404(queries.image(name))
+    found = queries.image(name).first()
+    if found is None:
+        raise Http404(f"No image {name} is stored. Paste its reference on the first page to fetch it.")
+    return found
 
 
 def _moves(image: Image, tag: str) -> list[TagMove]:

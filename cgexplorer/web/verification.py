@@ -68,7 +68,7 @@ def _shown(report: Report) -> dict[str, object]:
 
 def _commands(report: Report) -> tuple[reproduce.Command, ...]:
     signatures = [one for one in report.judged if one.evidence.kind == Kind.SIGNATURE]
-    first = next(iter(signatures or report.judged), None)
+    first = report.decisive
     types = dict.fromkeys(
         one.row.predicate_type
         for one in report.judged
@@ -76,7 +76,7 @@ def _commands(report: Report) -> tuple[reproduce.Command, ...]:
     )
     commands = reproduce.cosign(
         report.manifest,
-        report.policies[0] if report.policies else None,
+        first.row.policy if first and first.row.policy else next(iter(report.policies), None),
         tuple(types),
         report.trust_roots[0] if report.trust_roots else None,
         identity=first.row.identity if first else "",

@@ -35,7 +35,7 @@ class TagRow(msgspec.Struct, frozen=True):
     name: str
     digest: str
     state: str
-    identity: str
+    identity: str  # of a signature that has this state; "" when there is none
     platforms: tuple[str, ...]
     packages: int | None  # of the first platform with an SBOM
     size: int  # bytes, of the largest platform
@@ -106,7 +106,7 @@ def tags(image: Image) -> list[TagRow]:
             LEFT JOIN store_indexentry x ON x.index_id = m.id
             JOIN store_manifest c ON c.id = coalesce(x.manifest_id, m.id)
             LEFT JOIN store_sbom s ON s.manifest_id = c.id
-            LEFT JOIN store_evidence e ON e.manifest_id IN (m.id, c.id) AND e.kind = 'signature'
+            LEFT JOIN store_evidence e ON e.manifest_id = m.id AND e.kind = 'signature' AND e.state = m.state
             WHERE t.image_id = %s GROUP BY m.id""",
             [image.pk],
         )
@@ -173,7 +173,7 @@ def _platforms(manifest_ids: list[int]) -> dict[int, list[Manifest]]:
         "SELECT index_id, manifest_id FROM store_indexentry WHERE index_id = ANY(%s) ORDER BY index_id, position",
         [manifest_ids],
     )
-    every = Manifest.objects.in_bulk({*manifest_ids, *(child for _, child in entries)})
+    every = Manifest.objects.select_related("run").in_bulk({*manifest_ids, *(child for _, child in entries)})
     for index_id, child in entries:
         if every[child].platform != "unknown/unknown":
             children.setdefault(index_id, []).append(every[child])
@@ -196,8 +196,9 @@ def _states(manifest_ids: list[int]) -> dict[int, dict[str, list[str]]]:
 
 
 def _cells(manifest: Manifest, attested: dict[str, list[str]]) -> tuple[str, ...]:
-    """States of the four columns. What could not be fetched at all could not be checked in any."""
-    missing = "could-not-check" if manifest.problem and manifest.payload_id is None else "unsigned"
+    """States of the four columns. `unsigned` needs a look that left nothing unread."""
+    unread = manifest.payload_id is None or (manifest.run is not None and bool(manifest.run.problems))
+    missing = "could-not-check" if unread else "unsigned" if manifest.run else ""
     best = (_best(attested[column]) if column in attested else missing for column in COLUMNS[1:])
     return (manifest.state, *best)
 

@@ -75,6 +75,13 @@ class Report(msgspec.Struct, frozen=True):
         return any(root.is_sample for root in self.trust_roots)
 
     @property
+    def decisive(self) -> Judged | None:
+        """The signature that the state speaks of: whoever may push can put more of them beside it."""
+        signatures = [one for one in self.judged if one.evidence.kind == Kind.SIGNATURE]
+        agreeing = [one for one in signatures if one.row.state == self.manifest.state]
+        return next(iter([*agreeing, *signatures, *self.judged]), None)
+
+    @property
     def passed(self) -> int:
         return sum(one.passed for one in self.judged)
 
