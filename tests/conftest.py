@@ -17,6 +17,8 @@ def pytest_configure() -> None:
 
     # Pages are tested without the collected, hashed copies that a server serves.
     settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    # In a fresh clone nothing was collected yet, and whitenoise warns of a folder that is not there.
+    settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
     if "DATABASE_URL" not in os.environ:
         embedded_pg.ensure_running(settings.CGEXPLORER_HOME / "postgres")
 
