@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,11 +18,17 @@ from cgexplorer import embedded_pg
 START = "import sys, pathlib; from cgexplorer import embedded_pg; embedded_pg.ensure_running(pathlib.Path(sys.argv[1]))"
 
 
+def let_others_pass(folder: Path) -> None:
+    """pytest's folders are 0700; the account that root lends to PostgreSQL must pass through them."""
+    for parent in (folder, *folder.parents):
+        if parent == Path(tempfile.gettempdir()) or parent.stat().st_uid != os.getuid():
+            return
+        parent.chmod(parent.stat().st_mode | 0o011)
+
+
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Path]:
-    for parent in (tmp_path, *tmp_path.parents[:2]):  # pytest's folders are 0700, root's lent account must pass
-        if parent.stat().st_uid == os.getuid():
-            parent.chmod(parent.stat().st_mode | 0o011)
+    let_others_pass(tmp_path)
     yield tmp_path / "postgres"
     embedded_pg.stop(tmp_path / "postgres")
 

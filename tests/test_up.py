@@ -17,6 +17,7 @@ import psutil
 import pytest
 
 from cgexplorer import embedded_pg
+from tests.test_embedded_pg import let_others_pass
 
 
 class Up:
@@ -57,8 +58,7 @@ class Up:
 @pytest.fixture(scope="module")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     home = tmp_path_factory.mktemp("up")
-    for parent in (home, *home.parents[:2]):  # root's lent account must pass
-        parent.chmod(parent.stat().st_mode | 0o011)
+    let_others_pass(home)
     yield home
     embedded_pg.stop(home / "postgres")
 
@@ -104,7 +104,8 @@ def test_static_files_are_served_under_hashed_names(up: Up) -> None:
 
 def test_a_killed_worker_is_started_again(up: Up) -> None:
     def worker() -> psutil.Process | None:
-        return next((child for child in up.children() if "procrastinate" in child.cmdline()), None)
+        living = (child for child in up.children() if child.status() != psutil.STATUS_ZOMBIE)
+        return next((child for child in living if "procrastinate" in child.cmdline()), None)
 
     first = worker()
     assert first is not None

@@ -110,7 +110,7 @@ def _parse(expression: str) -> Any:
         return None
     try:
         return spdx_licensing.parse(expression)
-    except (ExpressionError, RecursionError):
+    except (ExpressionError, AssertionError, RecursionError):  # the library asserts on `( AND MIT`
         return None
 
 
