@@ -33,68 +33,70 @@ class Page(msgspec.Struct, frozen=True):
     status: int = 200
 
 
+pytestmark = pytest.mark.django_db
+
 DIGEST = ("name", "digest")
 PAGES = {
     "livez": Page(0, kind="text/plain"),
     "readyz": Page(1, kind="text/plain"),
     "home": Page(8),
-    "jump": Page(4, ask="q=registry.example/not-here:1", status=404),
+    "jump": Page(3, ask="q=registry.example/not-here:1", status=404),
     "states": Page(0),
-    "images": Page(2),
-    "images-csv": Page(2, kind=CSV),
-    "images-json": Page(2, kind=JSON),
-    "image": Page(4, ("name",)),
-    "image-csv": Page(4, ("name",), kind=CSV),
-    "image-json": Page(4, ("name",), kind=JSON),
+    "images": Page(3),
+    "images-csv": Page(3, kind=CSV),
+    "images-json": Page(3, kind=JSON),
+    "image": Page(5, ("name",)),
+    "image-csv": Page(5, ("name",), kind=CSV),
+    "image-json": Page(5, ("name",), kind=JSON),
     "tag": Page(3, ("name", "tag")),
     "tag-csv": Page(3, ("name", "tag"), kind=CSV),
     "tag-json": Page(3, ("name", "tag"), kind=JSON),
-    "digest": Page(40, DIGEST),
-    "packages": Page(12, DIGEST),
-    "packages-csv": Page(5, DIGEST, kind=CSV),
-    "packages-json": Page(5, DIGEST, kind=JSON),
-    "package": Page(10, (*DIGEST, "element")),
-    "tree": Page(10, DIGEST),
-    "branch": Page(10, (*DIGEST, "element")),
-    "digest-licenses": Page(10, DIGEST),
-    "digest-licenses-csv": Page(5, DIGEST, kind=CSV),
-    "digest-licenses-json": Page(5, DIGEST, kind=JSON),
-    "files": Page(10, DIGEST),
-    "files-csv": Page(5, DIGEST, kind=CSV),
-    "files-json": Page(5, DIGEST, kind=JSON),
-    "sbom-document": Page(5, DIGEST, kind="application/spdx+json"),
-    "attestations": Page(10, DIGEST),
-    "attestation": Page(10, (*DIGEST, "attestation")),
-    "attestation-bytes": Page(5, (*DIGEST, "attestation", "part"), kind="application/octet-stream"),
-    "provenance": Page(12, DIGEST),
-    "config": Page(12, DIGEST),
-    "verification": Page(20, DIGEST),
-    "verification-json": Page(12, DIGEST, kind=JSON),
-    "verification-run": Page(20, (*DIGEST, "run")),
-    "verification-run-json": Page(12, (*DIGEST, "run"), kind=JSON),
-    "package-search": Page(12, ask="q=openssl"),
-    "package-search-csv": Page(12, ask="q=openssl", kind=CSV),
-    "package-search-json": Page(12, ask="q=openssl", kind=JSON),
-    "component": Page(20, ("ecosystem", "path")),
-    "compare": Page(60, ask=f"from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64"),
-    "compare-csv": Page(60, ask=f"from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64", kind=CSV),
-    "compare-json": Page(60, ask=f"from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64", kind=JSON),
-    "compare-markdown": Page(60, ask=f"from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64", kind=MARKDOWN),
-    "identities": Page(3),
-    "identities-csv": Page(3, kind=CSV),
-    "identities-json": Page(3, kind=JSON),
-    "licenses": Page(4),
-    "licenses-csv": Page(4, kind=CSV),
-    "licenses-json": Page(4, kind=JSON),
+    "digest": Page(32, DIGEST),
+    "packages": Page(7, DIGEST),
+    "packages-csv": Page(3, DIGEST, kind=CSV),
+    "packages-json": Page(3, DIGEST, kind=JSON),
+    "package": Page(8, (*DIGEST, "element")),
+    "tree": Page(7, DIGEST),
+    "branch": Page(7, (*DIGEST, "element")),
+    "digest-licenses": Page(7, DIGEST),
+    "digest-licenses-csv": Page(3, DIGEST, kind=CSV),
+    "digest-licenses-json": Page(3, DIGEST, kind=JSON),
+    "files": Page(7, DIGEST),
+    "files-csv": Page(3, DIGEST, kind=CSV),
+    "files-json": Page(3, DIGEST, kind=JSON),
+    "sbom-document": Page(4, DIGEST, kind="application/spdx+json"),
+    "attestations": Page(6, DIGEST),
+    "attestation": Page(6, (*DIGEST, "attestation")),
+    "attestation-bytes": Page(3, (*DIGEST, "attestation", "part"), kind="application/octet-stream"),
+    "provenance": Page(6, DIGEST),
+    "config": Page(6, DIGEST),
+    "verification": Page(11, DIGEST),
+    "verification-json": Page(6, DIGEST, kind=JSON),
+    "verification-run": Page(11, (*DIGEST, "run")),
+    "verification-run-json": Page(6, (*DIGEST, "run"), kind=JSON),
+    "package-search": Page(8, ask="q=openssl"),
+    "package-search-csv": Page(8, ask="q=openssl", kind=CSV),
+    "package-search-json": Page(8, ask="q=openssl", kind=JSON),
+    "component": Page(10, ("ecosystem", "path")),
+    "compare": Page(19, ask=f"from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64"),
+    "compare-csv": Page(19, ask=f"from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64", kind=CSV),
+    "compare-json": Page(19, ask=f"from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64", kind=JSON),
+    "compare-markdown": Page(19, ask=f"from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64", kind=MARKDOWN),
+    "identities": Page(1),
+    "identities-csv": Page(1, kind=CSV),
+    "identities-json": Page(1, kind=JSON),
+    "licenses": Page(5),
+    "licenses-csv": Page(1, kind=CSV),
+    "licenses-json": Page(1, kind=JSON),
     "policies": Page(3),
-    "policies-csv": Page(3, kind=CSV),
-    "policies-json": Page(3, kind=JSON),
-    "registries": Page(3),
-    "registries-csv": Page(3, kind=CSV),
-    "registries-json": Page(3, kind=JSON),
-    "trusted-root": Page(2, ("root",), kind=JSON),
-    "run": Page(2, ("run",), status=302),
-    "activity": Page(4, ("activity",)),
+    "policies-csv": Page(1, kind=CSV),
+    "policies-json": Page(1, kind=JSON),
+    "registries": Page(1),
+    "registries-csv": Page(1, kind=CSV),
+    "registries-json": Page(1, kind=JSON),
+    "trusted-root": Page(1, ("root",), kind=JSON),
+    "run": Page(1, ("run",), status=302),
+    "activity": Page(1, ("activity",)),
 }
 # Answered to POST only: see the tests of their effects.
 ACTIONS = {"fetch": (), "reverify": DIGEST}
@@ -336,7 +338,6 @@ def test_the_signed_sbom_is_downloaded_byte_for_byte(world: World, client: Clien
     assert [hashlib.sha256(content).digest()] == [bytes(sha256) for sha256 in documents]
 
 
-@pytest.mark.django_db
 @pytest.mark.parametrize("name", ["home", "images", "identities", "licenses", "package-search"])
 def test_more_images_need_no_more_queries(client: Client, name: str) -> None:
     def ask(images: range) -> int:
@@ -349,11 +350,3 @@ def test_more_images_need_no_more_queries(client: Client, name: str) -> None:
         return len(queries)
 
     assert ask(range(2)) == ask(range(2, 12))
-
-
-@pytest.mark.django_db
-@pytest.mark.parametrize("name", ["home", "images", "package-search", "compare", "identities", "licenses", "policies"])
-def test_an_empty_database_has_pages_that_tell_what_to_do(client: Client, name: str) -> None:
-    response = client.get(reverse(name))
-    assert response.status_code == 200
-    assert response.content.count(b"<h1") == 1
