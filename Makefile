@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help run test format lint types imports checks tests screenshots samples clean
+.PHONY: help run test format lint types imports checks tests bench screenshots samples clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -53,6 +53,9 @@ checks: $(VENV)/dev.stamp
 tests: $(VENV)/dev.stamp
 	@echo "== tests"
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -q
+
+bench: $(VENV)/dev.stamp ## Figures, as ratios in one run; also into bench/results.json
+	@$(BIN)/python -m scripts.bench
 
 samples: $(VENV)/dev.stamp ## Make the sample images anew
 	@$(BIN)/python -m scripts.make_samples

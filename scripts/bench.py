@@ -1,0 +1,198 @@
+"""`make bench`: how fast, as ratios measured in one run. Prints a table and writes bench/results.json.
+
+A ratio holds on any machine; an absolute time only on the one that printed it. Each figure is the median of several
+runs, taken in turn with what it is compared to. Real documents come from ../shared/data, where that is present;
+otherwise the sample images stand in.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+import json
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import django
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+OUTPUT = Path("bench") / "results.json"
+RUNS = 15
+NOW = dt.datetime.now(dt.UTC)
+
+
+@dataclass(frozen=True)
+class Result:
+    name: str
+    value: float
+    unit: str
+    against: str
+    against_value: float
+    ratio: float  # value / against_value: below 1, ours is the smaller
+
+
+def pair(name: str, ours: Callable[[], object], against: str, other: Callable[[], object], runs: int = RUNS) -> Result:
+    """Milliseconds of CPU in this process, ours and the other in turn."""
+    ours(), other()  # warm
+    times: tuple[list[float], list[float]] = ([], [])
+    for _ in range(runs):
+        for bucket, function in zip(times, (ours, other), strict=True):
+            began = time.process_time()
+            function()
+            bucket.append((time.process_time() - began) * 1000)
+    value, against_value = map(statistics.median, times)
+    ratio = statistics.median(a / b for a, b in zip(*times, strict=True) if b)
+    return Result(name, round(value, 3), "ms", against, round(against_value, 3), round(ratio, 4))
+
+
+def verification() -> list[Result]:
+    """Our verifier beside sigstore-python's, on the same bundles of the throw-away Sigstore and on real evidence."""
+    from sigstore.models import Bundle, TrustedRoot
+    from sigstore.verify import Verifier as TheirVerifier
+    from sigstore.verify import policy as theirs
+    from sigstore_models.trustroot.v1 import TrustedRoot as TheirRoot
+
+    from cgexplorer.oci.evidence import Kind
+    from cgexplorer.verify import trust_root
+    from cgexplorer.verify.policy import Policy
+    from cgexplorer.verify.verifier import Verifier
+    from tests.fakes.sigstore import GITHUB, WORKFLOW, FakeSigstore, evidence_of
+
+    sigstore = FakeSigstore(NOW - dt.timedelta(days=1))
+    digest = "sha256:" + "ab" * 32
+    policy = Policy(issuer=GITHUB, identity=WORKFLOW)
+    verifier = Verifier(trust_root.load(sigstore.trusted_root()))
+    library = TheirVerifier(trusted_root=TrustedRoot(TheirRoot.from_json(sigstore.trusted_root())))
+    identity = theirs.Identity(identity=WORKFLOW, issuer=GITHUB)
+    found = []
+    for name, predicate in (("small", {}), ("300 KB", {"text": ["x" * 60] * 4800})):
+        wire = json.dumps(sigstore.bundle(digest, sigstore.leaf(), "https://spdx.dev/Document", predicate)).encode()
+        evidence = evidence_of(wire, digest, Kind.ATTESTATION)
+        found.append(
+            pair(
+                f"verify a bundle, {name} predicate",
+                lambda evidence=evidence: verifier.verify(evidence, digest, policy, now=NOW),
+                "sigstore-python verify_dsse (fewer checks)",
+                lambda wire=wire: library.verify_dsse(Bundle.from_json(wire), identity),
+            )
+        )
+    classic = sigstore.signature(digest, sigstore.leaf())
+    small = found[0]
+    ours = pair(
+        "verify a classic signature",
+        lambda: verifier.verify(classic, digest, policy, now=NOW),
+        "the small bundle",
+        lambda: verifier.verify(evidence, digest, policy, now=NOW),
+    )
+    return [*found, Result(ours.name, ours.value, "ms", small.name, small.value, round(ours.value / small.value, 4))]
+
+
+def documents() -> list[Result]:
+    """Our parser, which also makes sense of a document, beside spdx-tools' alone."""
+    from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
+
+    from cgexplorer.spdx import parse
+
+    files = [
+        SHARED / "chainguard-postgres" / "postgres-arm64.spdx.json",
+        SHARED / "sboms-of-tools" / "cosign-3.1.3.spdx.json",
+    ]
+    return [_parsing(file.name, file.read_bytes(), parse.parse, JsonLikeDictParser) for file in files if file.exists()]
+
+
+def _parsing(name: str, raw: bytes, ours: Callable[[bytes], object], theirs: Any) -> Result:
+    return pair(
+        f"parse {name}, {len(raw) // 1024} KB",
+        lambda: ours(raw),
+        "spdx-tools' parser",
+        lambda: theirs().parse(json.loads(raw)),
+        runs=3,
+    )
+
+
+def ingestion_and_pages() -> list[Result]:
+    """On the real database: a first import beside a second one; the pages of a large document beside a small one's."""
+    from django.core.management import call_command
+    from django.test import Client
+    from django.test.utils import setup_test_environment
+    from django.urls import reverse
+
+    from cgexplorer import ingest
+    from cgexplorer.store.models import Manifest
+
+    setup_test_environment()
+    call_command("load_samples", verbosity=0)
+    small = Manifest.objects.filter(image__name="samples.example/nginx", platform="linux/amd64").latest("created_at")
+    found = [_import(ingest)]
+    file = SHARED / "spdx-large" / "debian-build-host.spdx.json.zst"
+    if not file.exists():
+        return found
+    call_command("import_sbom", str(file), verbosity=0, stdout=io.StringIO())
+    large = Manifest.objects.get(image__name="local/debian-build-host")
+    client = Client()
+
+    def get(name: str, manifest: Manifest) -> Callable[[], object]:
+        address = reverse(name, args=[manifest.image.name, manifest.digest])
+        return lambda: client.get(address)
+
+    return found + [
+        pair(f"{name} of the 73 MB document", get(name, large), f"{name} of a 33 KB document", get(name, small))
+        for name in ("packages", "files", "tree")
+    ]
+
+
+def _import(ingest: Any) -> Result:
+    """Seconds of wall time, the database's part included; once, since a first time happens once."""
+    from cgexplorer.oci.layout import Layout
+    from cgexplorer.oci.reference import Reference
+
+    layout = Layout(Path("samples") / "python")
+    times = []
+    for number in (0, 0):
+        began = time.perf_counter()
+        for entry in layout.references():
+            reference = Reference("samples.example", f"bench{os.getpid()}-{number}", entry.tag, entry.digest)
+            ingest.ingest(reference, layout, trigger="ingest", now=dt.datetime.now(dt.UTC))
+        times.append((time.perf_counter() - began) * 1000)
+    first, again = times
+    return Result(
+        "import 5 tags that are known already", round(again, 1), "ms", "their first import", round(first, 1),
+        round(again / first, 4),
+    )  # fmt: skip
+
+
+def main() -> None:
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cgexplorer.settings")
+    from django.conf import settings
+
+    from cgexplorer import embedded_pg
+
+    settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    if "DATABASE_URL" not in os.environ:
+        embedded_pg.ensure_running(settings.CGEXPLORER_HOME / "postgres")
+        embedded_pg.ensure_database(settings.CGEXPLORER_HOME / "postgres", "cgexplorer_bench")
+        settings.DATABASES["default"]["NAME"] = "cgexplorer_bench"
+    django.setup()
+    from django.core.management import call_command
+
+    call_command("migrate", verbosity=0, interactive=False)
+    results = [*verification(), *documents(), *ingestion_and_pages()]
+    OUTPUT.parent.mkdir(exist_ok=True)
+    OUTPUT.write_text(json.dumps([asdict(result) for result in results], indent=1))
+    width = max(len(result.name) for result in results)
+    for result in results:
+        print(
+            f"{result.name:{width}}  {result.value:9.2f} {result.unit}   x{result.ratio:<8} of "
+            f"{result.against} ({result.against_value} {result.unit})"
+        )
+    print(f"\n{len(results)} figures in {OUTPUT}", file=sys.stderr)
+
+
+if __name__ == "__main__":
+    main()
