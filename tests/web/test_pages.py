@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from html import unescape
 from html.parser import HTMLParser
 
 import msgspec
@@ -326,6 +327,22 @@ def test_two_slashes_in_front_lead_to_no_other_site(world: World, client: Client
         response = client.get(path)
         location = response.headers.get("Location", "")
         assert not location.startswith(("//", "/\\", "http"))
+
+
+def test_every_link_of_a_digests_pages_leads_somewhere(world: World, client: Client) -> None:
+    pages = [
+        reverse(name, args=[world.name, world.digest]) for name in ("digest", "packages", "tree", "digest-licenses")
+    ]
+    pages.append(reverse("packages", args=[world.name, world.digest]) + "?role=all")
+    links = {link for page in pages for link in links_of(client, page)}
+    links |= {link for page in sorted(links) if "/-/packages/" in page for link in links_of(client, page)}
+    assert len(links) > 50
+    assert [link for link in sorted(links) if client.head(link).status_code >= 400] == []
+
+
+def links_of(client: Client, page: str) -> set[str]:
+    hrefs = re.findall(r'<a [^>]*?href="(/[^"#]*)', client.get(page).content.decode())
+    return {unescape(href) for href in hrefs}
 
 
 def test_the_signed_sbom_is_downloaded_byte_for_byte(world: World, client: Client) -> None:

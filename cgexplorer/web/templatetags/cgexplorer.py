@@ -13,7 +13,8 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
 
 from cgexplorer import predicates
-from cgexplorer.spdx.document import Package
+from cgexplorer.oci.digest import is_digest
+from cgexplorer.spdx.document import CONTENTS, Package
 from cgexplorer.store.models import Manifest
 from cgexplorer.store.queries import manifests
 from cgexplorer.store.queries.images import CoverageRow
@@ -213,7 +214,9 @@ def subject_of(manifest: Manifest) -> Subject:
 
 @register.simple_tag
 def component_url(package: Package, version: bool = False) -> str:
-    """The page of this package across all images."""
+    """The page of this package across all images; "" when its role is not one that is searched for."""
+    if package.role not in CONTENTS:
+        return ""
     name = package.purl_name or package.name
     return component_path(package.ecosystem, package.namespace, name, package.version if version else "")
 
@@ -221,6 +224,13 @@ def component_url(package: Package, version: bool = False) -> str:
 @register.filter
 def cut(text: str, characters: int) -> str:
     return text if len(text) <= characters else text[: characters - 1] + "…"
+
+
+@register.filter
+def shown_name(package: Package) -> str:
+    """Its name in lists: digests shortened in the middle, long names at the end; without a name its SPDXID."""
+    name = package.name or package.spdx_id
+    return shorten(name) if is_digest(name) else cut(name, 70)
 
 
 @register.filter
