@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import re
 from collections.abc import Callable
 from importlib import metadata
 
@@ -17,7 +18,7 @@ import msgspec
 
 import cgexplorer
 from cgexplorer.oci.digest import of as digest_of
-from cgexplorer.oci.errors import NotInLayout, OciError
+from cgexplorer.oci.errors import NotInLayout, OciError, TooLarge
 from cgexplorer.oci.evidence import Discovery, Form, Kind, Problem, discover
 from cgexplorer.oci.evidence import Evidence as Found
 from cgexplorer.oci.manifest import Descriptor, Manifest
@@ -34,7 +35,8 @@ from cgexplorer.store.record.unit import Judged, Occasion, Unit
 from cgexplorer.verify import summary
 from cgexplorer.verify.verdict import State, Verdict
 
-SPDX_DOCUMENT = "https://spdx.dev/Document"
+# GitHub and others append the version: https://spdx.dev/Document/v2.3
+SPDX_DOCUMENT = re.compile(r"https://spdx\.dev/Document(/v\d+(\.\d+)*)?")
 NOT_IN_LAYOUT = "not in this layout"
 MAX_CHILDREN = 100  # platforms of one index
 
@@ -70,15 +72,16 @@ def ingest(
     digest = reference.digest or source.resolve(reference.repository, reference.tag)
     # From here on everything is asked by digest: a tag that moves meanwhile cannot mix two images.
     top = source.manifest(reference.repository, digest)
-    children = top.children[:MAX_CHILDREN]
+    if len(top.children) > MAX_CHILDREN:
+        raise TooLarge(f"The index names {len(top.children)} manifests; at most {MAX_CHILDREN} are taken.")
 
     image = images.image(reference, now)
     judges = Judges(image.name)
     occasion = _occasion(trigger, source.kind, now, judges)
     reports: list[ManifestReport] = []
     stored: list[tuple[str, models.Manifest]] = []
-    total = 1 + len(children)
-    for child in children:
+    total = 1 + len(top.children)
+    for child in top.children:
         platform = str(child.platform or "")
         tell(f"Fetching and verifying {platform or child.digest}", len(reports), total)
         one = _child(reference, source, child, judges, now)
@@ -148,7 +151,10 @@ def import_sbom(raw: bytes, name: str, *, now: dt.datetime, reference: Reference
         tools={"cgexplorer": cgexplorer.__version__},
     )
     manifest, _ = unit.save(image, one, occasion, now)
-    images.tag(image, target.tag or "latest", manifest, now)
+    name = target.tag or "latest"
+    # A tag that points to fetched bytes stays: a file that nobody signed must not take the place of an image.
+    if not models.Tag.objects.filter(image=image, name=name, manifest__payload__isnull=False).exists():
+        images.tag(image, name, manifest, now)
     return models.Sbom.objects.get(manifest=manifest)
 
 
@@ -198,7 +204,7 @@ def _judge(found: Found, digest: str, judges: Judges, now: dt.datetime) -> Judge
 
 def _sbom(verdict: Verdict) -> ParsedSbom | None:
     """The document of an SPDX attestation whose signature holds, whoever signed it."""
-    if verdict.statement is None or verdict.predicate_type != SPDX_DOCUMENT:
+    if verdict.statement is None or SPDX_DOCUMENT.fullmatch(verdict.predicate_type) is None:
         return None
     return _parsed(verdict.statement.predicate)
 

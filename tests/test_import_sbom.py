@@ -7,13 +7,15 @@ import pytest
 import zstandard
 
 from cgexplorer import ingest
+from cgexplorer.oci import reference as references
 from cgexplorer.oci.digest import of as digest_of
 from cgexplorer.store import blobs
 from cgexplorer.store.models import (
     Payload,
+    Tag,
 )
 from cgexplorer.store.queries import payloads
-from tests.ingesting import LATER, NOW, package, spdx, tables
+from tests.ingesting import LATER, NAME, NOW, allow, fetch, package, signed_image, spdx, tables
 
 pytestmark = pytest.mark.django_db
 
@@ -82,3 +84,15 @@ def test_text_that_postgresql_refuses_is_stored_escaped() -> None:
     assert sbom.indexed
     assert sbom.name == "\\u0000"
     assert payloads.content(sbom.document) == raw
+
+
+def test_a_file_nobody_signed_never_takes_the_place_of_a_fetched_image() -> None:
+    allow()
+    fetch(signed_image())
+    verified = Tag.objects.get(name="latest").manifest
+    sbom = ingest.import_sbom(
+        json.dumps(spdx("evil@1.0-r0")).encode(), "evil", now=LATER, reference=references.parse(f"{NAME}:latest")
+    )
+    assert Tag.objects.get(name="latest").manifest == verified
+    assert sbom.manifest != verified
+    assert sbom.manifest.state == "unsigned"

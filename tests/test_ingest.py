@@ -10,7 +10,7 @@ import pytest
 from cgexplorer import ingest
 from cgexplorer.oci import reference as references
 from cgexplorer.oci.digest import of as digest_of
-from cgexplorer.oci.errors import DigestMismatch, NotFound, OciError
+from cgexplorer.oci.errors import DigestMismatch, NotFound, OciError, TooLarge
 from cgexplorer.oci.layout import Layout
 from cgexplorer.oci.reference import Reference
 from cgexplorer.oci.registry import connect
@@ -20,14 +20,16 @@ from cgexplorer.store.models import (
     IndexEntry,
     Manifest,
     Package,
+    Payload,
     Sbom,
     Tag,
     TagMove,
     VerdictRow,
 )
+from cgexplorer.store.queries import payloads
 from tests.fakes.registry import FakeRegistry, Fault
 from tests.fakes.source import MemorySource
-from tests.ingesting import LATER, NAME, NOW, allow, attest, fetch, signed_image, spdx, tables
+from tests.ingesting import LATER, NAME, NOW, allow, attest, fetch, signed_image, sigstore, spdx, tables
 
 pytestmark = pytest.mark.django_db
 RELEASE = "https://github.com/chainguard-images/images/.github/workflows/release.yaml@refs/heads/main"
@@ -306,3 +308,33 @@ def test_an_sbom_behind_a_tagged_index_is_searched() -> None:
 
     assert Sbom.objects.get().packages.searchable
     assert IndexEntry.objects.get().platform == "linux/amd64"
+
+
+def test_a_versioned_spdx_predicate_type_is_read_too() -> None:
+    allow()
+    source = MemorySource()
+    digest = source.push_image("latest")
+    one = sigstore()
+    source.attach(one.attestation(digest, one.leaf(), "https://spdx.dev/Document/v2.3", predicate=spdx("zlib@1.3-r0")))
+    fetch(source)
+    assert Sbom.objects.get().installed_count == 1
+
+
+def test_an_index_with_too_many_platforms_is_refused_not_cut() -> None:
+    source = MemorySource()
+    child = source.push_image()
+    source.push_index("latest", **{f"arch{number}": child for number in range(101)})
+    with pytest.raises(TooLarge, match="101 manifests"):
+        fetch(source)
+    assert not Manifest.objects.exists()
+
+
+def test_stored_bytes_that_are_not_what_they_were_are_never_handed_out() -> None:
+    fetch(signed_image())
+    row = Evidence.objects.first()
+    assert row is not None
+    other = Payload.objects.exclude(pk=row.content_id).first()
+    assert other is not None
+    Payload.objects.filter(pk=row.content_id).update(data=bytes(other.data), size=other.size)
+    with pytest.raises(payloads.Damaged, match="not what they were"):
+        payloads.content(Payload.objects.get(pk=row.content_id))

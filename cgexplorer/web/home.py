@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from urllib.parse import urlencode
 
-from django.db import connection
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponsePermanentRedirect
 from django.shortcuts import redirect, render
 from django.urls import resolve, reverse
@@ -14,6 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from cgexplorer import jobs
 from cgexplorer.oci import reference as references
 from cgexplorer.oci.errors import ReferenceError
+from cgexplorer.store import health
 from cgexplorer.store.queries import images as queries
 from cgexplorer.store.queries import jump as targets
 from cgexplorer.store.queries.jump import Target
@@ -105,7 +105,6 @@ def livez(request: HttpRequest) -> HttpResponse:
 
 
 def readyz(request: HttpRequest) -> HttpResponse:
-    """200 when the database answers; what failed otherwise is in the log."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT 1")
-    return HttpResponse("ready\n", content_type="text/plain")
+    """200 when everything that a page or a job needs is there; what is missing otherwise."""
+    faults = health.faults()
+    return HttpResponse("\n".join(faults) or "ready\n", content_type="text/plain", status=503 if faults else 200)

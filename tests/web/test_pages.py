@@ -39,7 +39,7 @@ pytestmark = pytest.mark.django_db
 DIGEST = ("name", "digest")
 PAGES = {
     "livez": Page(0, kind="text/plain"),
-    "readyz": Page(1, kind="text/plain"),
+    "readyz": Page(2, kind="text/plain"),
     "home": Page(8),
     "jump": Page(3, ask="q=registry.example/not-here:1", status=404),
     "states": Page(0),

@@ -48,7 +48,7 @@ def elements(sbom: Sbom) -> tuple[Package, ...]:
     return _elements(sbom.pk) if sbom.indexed else ()
 
 
-@lru_cache(maxsize=8)
+@lru_cache(maxsize=4)
 def _elements(sbom_id: int) -> tuple[Package, ...]:
     # A stored document never changes: its elements are the same for as long as its id lives.
     detail = SbomDetail.objects.only("packages").filter(pk=sbom_id).first()

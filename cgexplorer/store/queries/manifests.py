@@ -9,6 +9,7 @@ from django.http import Http404
 from cgexplorer import predicates
 from cgexplorer.oci.evidence import Kind
 from cgexplorer.store.models import Evidence, IndexEntry, Manifest, Sbom, Tag, VerificationRun
+from cgexplorer.verify.verdict import State
 
 UNKNOWN_PLATFORM = "unknown/unknown"  # BuildKit's attestation manifests: no image of any platform
 
@@ -114,14 +115,14 @@ def platforms(index: Manifest) -> list[PlatformRow]:
 
 
 def before(manifest: Manifest) -> Manifest | None:
-    """The build of the same platform of this image that was made last before this one."""
+    """The build of the same platform of this image that was made last before this one, its SBOM verified."""
     if manifest.created_at is None:
         return None
     return (
         Manifest.objects.filter(
             image=manifest.image_id, platform=manifest.platform, is_index=False, created_at__lt=manifest.created_at
         )
-        .filter(sboms__indexed=True)
+        .filter(sboms__evidence__state=State.VERIFIED)
         .order_by("-created_at", "-pk")
         .first()
     )
