@@ -73,6 +73,7 @@ def server() -> Iterator[str]:
         finally:
             process.terminate()
             process.wait()
+            process.stdout.close()
 
 
 def address(page: Page, url: str, target: str) -> str:
