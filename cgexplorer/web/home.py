@@ -26,10 +26,12 @@ MAX_CHARACTERS = 800
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
     coverage, total = queries.coverage()
+    platforms = _columns(coverage)
     context = {
         "text": request.GET.get("q", "")[:MAX_CHARACTERS],
-        "coverage": coverage,
-        "platforms": _columns(coverage),
+        # An image for other platforms only would be a row of blanks: the list of images has it.
+        "coverage": [row for row in coverage if any(name in platforms for name, _, _ in row.cells)],
+        "platforms": platforms,
         "columns": queries.COLUMNS,
         "total": total,
         "runs": queries.newest_runs(),
@@ -41,7 +43,7 @@ def _columns(coverage: list[queries.CoverageRow]) -> list[str]:
     """The platforms of the matrix: the two that most images have. The others are on the images' own pages."""
     counted: dict[str, int] = {}
     for row in coverage:
-        for platform, _, _ in row.cells:
+        for platform in filter(None, (name for name, _, _ in row.cells)):
             counted[platform] = counted.get(platform, 0) + 1
     return sorted(sorted(counted, key=lambda platform: (-counted[platform], platform))[:2])
 
