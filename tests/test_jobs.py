@@ -1,0 +1,155 @@
+"""The real queue, real workers, and what becomes of a job when its worker is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import quote
+
+import pytest
+from django.db import connection
+
+from cgexplorer import jobs
+from cgexplorer.oci import reference as references
+from cgexplorer.store.models import Activity, Manifest, Tag, VerificationRun
+from cgexplorer.store.record import activities
+from tests.fakes.registry import FakeRegistry, Fault
+from tests.ingesting import allow, fetch, signed_image
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PATIENCE_S = 90
+SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "python"
+
+
+@pytest.fixture(autouse=True)
+def empty_queue() -> Iterator[None]:
+    """Procrastinate's tables are not emptied between tests, because Django does not manage them."""
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
+
+
+@pytest.fixture
+def registry() -> Iterator[FakeRegistry]:
+    with FakeRegistry() as running:
+        running.load_layout(SAMPLE, "team/python")
+        yield running
+
+
+@contextmanager
+def worker(registry: FakeRegistry | None = None) -> Iterator[subprocess.Popen[bytes]]:
+    """A worker process on the test's database."""
+    at = connection.settings_dict
+    who = quote(at["USER"]) + (f":{quote(at['PASSWORD'])}" if at["PASSWORD"] else "")
+    where = f"host={quote(at['HOST'], safe='')}&port={at['PORT']}"
+    environment = {**os.environ, "DATABASE_URL": f"postgresql://{who}@/{at['NAME']}?{where}"}
+    environment["CGEXPLORER_INSECURE_REGISTRIES"] = registry.host if registry else ""
+    process = subprocess.Popen(
+        [sys.executable, "manage.py", "procrastinate", "worker", "--concurrency=2"], env=environment
+    )
+    try:
+        yield process
+    finally:
+        if process.poll() is None:
+            process.terminate()
+        process.wait(30)
+
+
+def until(condition: Callable[[], bool], what: str) -> None:
+    deadline = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < deadline, f"{what}: {list(Activity.objects.values('state', 'step', 'error'))}"
+        time.sleep(0.1)
+
+
+def state_of(activity: Activity) -> str:
+    return Activity.objects.get(pk=activity.pk).state
+
+
+def test_a_fetch_is_done_by_the_worker_and_shows_how_far_it_is(registry: FakeRegistry) -> None:
+    activity = jobs.defer_fetch(references.parse(f"{registry.host}/team/python:3.14.7"))
+    with worker(registry):
+        until(lambda: state_of(activity) == "done", "the fetch")
+    done = Activity.objects.get(pk=activity.pk)
+    assert (done.done, done.total, done.error) == (3, 3, "")
+    assert Tag.objects.get(name="3.14.7").manifest.is_index
+    assert done.run is not None
+
+
+def test_a_fetch_whose_worker_is_killed_is_done_by_the_next(registry: FakeRegistry) -> None:
+    registry.fault, registry.fault_at = Fault.SLOW_BODY, "/blobs/"
+    activity = jobs.defer_fetch(references.parse(f"{registry.host}/team/python:3.14.7"))
+    with worker(registry) as first:
+        until(lambda: state_of(activity) == "running", "the first attempt")
+        first.send_signal(signal.SIGKILL)
+        first.wait()
+    registry.fault = Fault.NONE
+    with worker(registry):
+        until(lambda: state_of(activity) == "done", "the second attempt")
+    assert Activity.objects.get(pk=activity.pk).attempts == 2
+    assert Manifest.objects.count() == 3
+
+
+def test_a_registry_that_is_down_is_asked_three_times_and_the_reason_is_kept() -> None:
+    activity = jobs.defer_fetch(references.parse("registry.invalid/team/app:1"))
+    with worker():
+        until(lambda: state_of(activity) == "failed", "giving up")
+    failed = Activity.objects.get(pk=activity.pk)
+    assert failed.attempts == jobs.MAX_ATTEMPTS
+    assert "registry.invalid" in failed.error
+    assert failed.finished_at is not None
+
+
+def test_an_unknown_tag_is_not_asked_for_again(registry: FakeRegistry) -> None:
+    activity = jobs.defer_fetch(references.parse(f"{registry.host}/team/python:nothing"))
+    with worker(registry):
+        until(lambda: state_of(activity) == "failed", "the answer")
+    assert Activity.objects.get(pk=activity.pk).attempts == 1
+
+
+def test_a_job_that_always_kills_its_worker_is_given_up() -> None:
+    activity = Activity.objects.create(kind="fetch", subject="registry.example/app:1", attempts=jobs.MAX_ATTEMPTS)
+    jobs.fetch(activity_id=activity.pk)
+    failed = Activity.objects.get(pk=activity.pk)
+    assert failed.state == "failed"
+    assert "Given up" in failed.error
+
+
+def test_pressing_twice_is_one_activity_and_one_job() -> None:
+    reference = references.parse("registry.example/app:1")
+    assert jobs.defer_fetch(reference).pk == jobs.defer_fetch(reference).pk
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT count(*) FROM procrastinate_jobs WHERE task_name = 'fetch'")
+        assert cursor.fetchone() == (1,)
+
+
+def test_what_has_ended_can_be_asked_for_again() -> None:
+    reference = references.parse("registry.example/app:1")
+    first = jobs.defer_fetch(reference)
+    activities.end(first.pk, error="no")
+    assert jobs.defer_fetch(reference).pk != first.pk
+
+
+def test_a_job_delivered_twice_does_its_work_once() -> None:
+    activity = Activity.objects.create(kind="re-verify", subject="x", state="done")
+    jobs.reverify(activity_id=activity.pk, manifest_id=0)
+    assert Activity.objects.get(pk=activity.pk).attempts == 0
+
+
+def test_reverifying_appends_a_run_that_the_activity_names() -> None:
+    allow()
+    fetch(signed_image())
+    manifest = Manifest.objects.get()
+    before = VerificationRun.objects.count()
+    activity = jobs.defer_reverify(manifest)
+    jobs.reverify(activity_id=activity.pk, manifest_id=manifest.pk)
+    done = Activity.objects.get(pk=activity.pk)
+    assert done.state == "done"
+    assert VerificationRun.objects.count() == before + 1
+    assert done.run == VerificationRun.objects.latest("pk")
