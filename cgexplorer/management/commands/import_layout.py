@@ -14,6 +14,7 @@ from cgexplorer.oci import reference as references
 from cgexplorer.oci.errors import OciError
 from cgexplorer.oci.layout import Layout, LayoutEntry
 from cgexplorer.oci.reference import Reference
+from cgexplorer.oci.renamed import Renamed
 
 
 class Command(BaseCommand):
@@ -28,44 +29,55 @@ class Command(BaseCommand):
     def handle(self, *args: Any, directory: Path, name: str | None, **options: Any) -> None:
         try:
             with Layout(directory) as layout:
-                for reference in self.references(layout, name):
-                    self.take(layout, reference)
+                for entry, reference in self.wanted(layout, name):
+                    self.take(Renamed(layout, entry.repository), reference)
         except OciError as error:
             raise CommandError(str(error)) from error
 
-    def take(self, layout: Layout, reference: Reference) -> None:
+    def take(self, source: Renamed, reference: Reference) -> None:
         with telling.watched() as progress:
-            report = ingest.ingest(reference, layout, trigger="ingest", now=timezone.now(), progress=progress)
+            report = ingest.ingest(reference, source, trigger="ingest", now=timezone.now(), progress=progress)
         for line in telling.lines(report):
             self.stdout.write(line)
         jobs.defer_conformance(reference.name)
 
-    def references(self, layout: Layout, name: str | None) -> list[Reference]:
-        """What to import under which name. A layout with several images needs names of its own."""
+    def wanted(self, layout: Layout, name: str | None) -> list[tuple[LayoutEntry, Reference]]:
+        """What to import under which name."""
         entries = layout.references()
         if not entries:
             raise CommandError("This layout names no image in its index.json.")
         if name is None:
-            return [_own_name(entry) for entry in entries]
+            return [(entry, _own_name(entry)) for entry in entries]
         wanted = references.parse(name)
-        if len(entries) > 1:
-            return [_under(wanted, name, entry) for entry in entries if _is_meant(wanted, name, entry)]
-        return [Reference(wanted.registry, wanted.repository, wanted.tag, wanted.digest or entries[0].digest)]
+        if len(entries) == 1:
+            only = entries[0]
+            return [(only, Reference(wanted.registry, wanted.repository, wanted.tag, wanted.digest or only.digest))]
+        # With a tag in the name only that one is meant, without one all are.
+        meant = [entry for entry in entries if not _has_tag(name) or entry.tag == wanted.tag]
+        if not meant:
+            raise CommandError(f"This layout has no tag {wanted.tag}; it has {', '.join(_tags(entries))}.")
+        several = len({entry.repository for entry in meant}) > 1
+        return [(entry, _under(wanted, entry, several=several)) for entry in meant]
 
 
 def _own_name(entry: LayoutEntry) -> Reference:
-    if not entry.repository or "/" not in entry.repository:
-        raise CommandError("Names in this layout do not say which image they are of: add --as cgr.dev/name:tag.")
-    return references.parse(f"{entry.repository}:{entry.tag or 'latest'}")
+    """Only a name with its registry says which image it is: `d/app` is not docker.io's because it names none."""
+    host = entry.repository.partition("/")[0]
+    if "/" not in entry.repository or not ("." in host or ":" in host or host == "localhost"):
+        raise CommandError(
+            "Names in this layout do not say which registry's image they are: add --as cgr.dev/name:tag."
+        )
+    return Reference(host, entry.repository.partition("/")[2], entry.tag or "latest", entry.digest)
 
 
-def _is_meant(wanted: Reference, name: str, entry: LayoutEntry) -> bool:
-    """With a tag in the name only that one is meant, without one all are."""
-    return not _has_tag(name) or entry.tag == wanted.tag
+def _under(wanted: Reference, entry: LayoutEntry, *, several: bool) -> Reference:
+    """Several repositories of one layout become repositories below the name that was given."""
+    repository = f"{wanted.repository}/{entry.repository}" if several and entry.repository else wanted.repository
+    return Reference(wanted.registry, repository, entry.tag or wanted.tag, entry.digest)
 
 
-def _under(wanted: Reference, name: str, entry: LayoutEntry) -> Reference:
-    return Reference(wanted.registry, wanted.repository, entry.tag or wanted.tag, entry.digest)
+def _tags(entries: tuple[LayoutEntry, ...]) -> list[str]:
+    return sorted({entry.tag for entry in entries if entry.tag})[:20]
 
 
 def _has_tag(name: str) -> bool:

@@ -38,7 +38,8 @@ class Command(BaseCommand):
             raw = read(file)
             reference = references.parse(name) if name else None
         except (OSError, ValueError, OciError) as error:
-            self.stderr.write(f"{file}: {error}")
+            why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+            self.stderr.write(f"{file}: {why}")
             return False
         sbom = ingest.import_sbom(raw, slug(file), now=timezone.now(), reference=reference)
         stored = f"{sbom.image.name}@{sbom.manifest.digest}"
