@@ -77,6 +77,7 @@ class SubjectRow(msgspec.Struct, frozen=True):
     reason: str
     evidence: tuple[EvidenceRow, ...]
     problems: tuple[str, ...] = ()  # what could not be read, so that absence proves nothing
+    cross_checks: tuple[CheckRow, ...] = ()  # whether the signed documents agree; only of stored images
 
 
 class Report(msgspec.Struct, frozen=True, kw_only=True):

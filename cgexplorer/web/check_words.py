@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import msgspec
 
+from cgexplorer.cross_checks import Name, Row
 from cgexplorer.oci.evidence import Kind
 from cgexplorer.store.queries.verification import Judged, Report
 from cgexplorer.verify.verdict import Check, CheckName, Outcome, State
@@ -33,6 +34,40 @@ CHECKS = {
     CheckName.ANNOTATIONS: Words("Annotations", "key=value pairs that the policy asks for"),
 }
 
+CROSS_CHECKS = {
+    Name.DIGEST: Words("One digest throughout", "SBOM’s described image = attestation subject = manifest"),
+    Name.APKO_PACKAGES: Words("apko packages = SBOM apks", "names and versions, both ways"),
+    Name.SLSA_PACKAGES: Words("SLSA packages = SBOM apks", "names and versions, both ways"),
+    Name.IMAGE_CONFIGURATION: Words("Image config = apko config", "what a runtime reads is what was built"),
+    Name.SIGNER: Words("One signer for all evidence", "whose signature holds"),
+    Name.COMMIT: Words("Certificate’s commit = provenance’s commit", "the source that was built"),
+    Name.WORKFLOW: Words("Certificate’s workflow = provenance’s workflow", "what built it"),
+    Name.RUN: Words("Certificate’s run = provenance’s run", "the one run that built it"),
+}
+
+
+class CrossCheckRow(msgspec.Struct, frozen=True):
+    """One cross-check as the report shows it."""
+
+    words: Words
+    row: Row
+
+    @property
+    def outcome_words(self) -> str:
+        return self.row.outcome.replace("-", " ")
+
+    @property
+    def state(self) -> str:
+        return _STATES[self.row.outcome]
+
+
+def cross_check_rows(rows: tuple[Row, ...]) -> list[CrossCheckRow]:
+    return [CrossCheckRow(CROSS_CHECKS[row.name], row) for row in rows]
+
+
+# The colour: green and red belong to what was checked.
+_STATES = {Outcome.PASSED: "verified", Outcome.FAILED: "failed", Outcome.NOT_RUN: "unsupported"}
+
 
 class CheckRow(msgspec.Struct, frozen=True):
     """One check as the report shows it."""
@@ -49,8 +84,7 @@ class CheckRow(msgspec.Struct, frozen=True):
 
     @property
     def state(self) -> str:
-        """The colour: green and red belong to what was checked."""
-        return {Outcome.PASSED: "verified", Outcome.FAILED: "failed"}.get(self.outcome, "unsupported")
+        return _STATES[self.outcome]
 
 
 def check_rows(judged: Judged) -> list[CheckRow]:

@@ -10,11 +10,11 @@ from django.views.decorators.http import require_safe
 
 from cgexplorer.oci.evidence import Kind
 from cgexplorer.store.models import TrustRoot, VerificationRun
-from cgexplorer.store.queries import manifests, payloads, reports, verification
+from cgexplorer.store.queries import cross_checks, manifests, payloads, reports, verification
 from cgexplorer.store.queries.verification import Judged, Report
 from cgexplorer.verify.report import to_json
 from cgexplorer.web import reproduce
-from cgexplorer.web.check_words import CheckRow, check_rows, cosign_sentences, next_steps
+from cgexplorer.web.check_words import CheckRow, check_rows, cosign_sentences, cross_check_rows, next_steps
 from cgexplorer.web.render import render_page
 
 MAX_RUNS_SHOWN = 50
@@ -55,6 +55,7 @@ def _shown(report: Report) -> dict[str, object]:
     commands = _commands(report)
     return {
         "evidence": [Shown(one, check_rows(one)) for one in report.judged],
+        "cross_checks": cross_check_rows(cross_checks.of(report)),
         "failed": [one for one in report.judged if one.failed],
         "decisive": decisive,
         "sentences": cosign_sentences(report),

@@ -6,7 +6,7 @@ import msgspec
 
 from cgexplorer.oci.evidence import Kind
 from cgexplorer.store.models import IndexEntry, Manifest
-from cgexplorer.store.queries import verification
+from cgexplorer.store.queries import cross_checks, verification
 from cgexplorer.verify import report as shapes
 from cgexplorer.verify.verdict import Certificate, State
 
@@ -32,6 +32,7 @@ def run_report(found: verification.Report) -> shapes.Report:
         reason=run.reason,
         evidence=tuple(map(_evidence, found.judged)),
         problems=_problems(found),
+        cross_checks=_cross_checks(found),
     )
     reference = f"{manifest.image.name}@{manifest.digest}"
     return shapes.Report(reference=reference, digest=manifest.digest, state=subject.state, subjects=(subject,))
@@ -60,7 +61,13 @@ def _subject(manifest: Manifest, platform: str | None) -> shapes.SubjectRow:
         reason=manifest.state_reason,
         evidence=tuple(map(_evidence, found.judged)) if found else (),
         problems=_problems(found) if found else (),
+        cross_checks=_cross_checks(found) if found else (),
     )
+
+
+def _cross_checks(found: verification.Report) -> tuple[shapes.CheckRow, ...]:
+    rows = cross_checks.of(found)
+    return tuple(shapes.CheckRow(row.name.value, row.outcome.value, row.expected, row.found) for row in rows)
 
 
 def _problems(found: verification.Report) -> tuple[str, ...]:

@@ -1,0 +1,385 @@
+"""Whether the signed documents of one digest tell the same story. They inform; no state of trust hangs on them.
+
+Each document is believed for itself: its signature holds. What is asked here is whether they agree with each other,
+with the manifest, and with the certificate of who signed them. What one of them is silent about is `not-run`.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Sequence
+from enum import StrEnum
+
+import msgspec
+
+from cgexplorer.predicates.apko import ImageConfiguration, User
+from cgexplorer.predicates.reading import Leaf
+from cgexplorer.predicates.slsa import Provenance
+from cgexplorer.verify.verdict import Outcome
+
+MAX_NAMED = 3  # differing names that a row lists
+MAX_TEXT_CHARACTERS = 500
+
+# What apko puts into every image beside its configuration: pkg/build/oci, the default environment.
+_APKO_PATH = frozenset({"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"})
+_APKO_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
+_RUN = re.compile(r"(?:https://github\.com/[^/\s]+/[^/\s]+/actions/runs/)?(\d{1,20})(?:(?:/attempts/|-)(\d{1,6}))?")
+_WORKFLOW = re.compile(r"(?:https://)?[^/\s]+/[^\s]+/\.github/workflows/[^@\s]+(?:@\S+)?")
+
+
+class Name(StrEnum):
+    """In the order of the report."""
+
+    DIGEST = "digest"
+    APKO_PACKAGES = "apko-packages"
+    SLSA_PACKAGES = "slsa-packages"
+    IMAGE_CONFIGURATION = "image-configuration"
+    SIGNER = "signer"
+    COMMIT = "commit"
+    WORKFLOW = "workflow"
+    RUN = "run"
+
+
+class Row(msgspec.Struct, frozen=True):
+    name: Name
+    outcome: Outcome
+    expected: str
+    found: str
+
+
+class Contents(msgspec.Struct, frozen=True):
+    """What an SBOM says of the image."""
+
+    described: tuple[str, ...] = ()  # sha256 digests of what the document describes
+    apks: frozenset[Leaf] = frozenset()  # name and version
+
+
+class Runtime(msgspec.Struct, frozen=True):
+    """What a container runtime reads, of the image configuration."""
+
+    entrypoint: tuple[str, ...] = ()
+    cmd: tuple[str, ...] = ()
+    user: str = ""
+    working_dir: str = ""
+    environment: tuple[Leaf, ...] = ()
+
+
+class Build(msgspec.Struct, frozen=True):
+    """What the certificate of whoever signed the provenance says of the build; "" where it says nothing."""
+
+    repository: str = ""  # "https://github.com/acme/images"
+    commit: str = ""
+    workflows: tuple[str, ...] = ()  # the one that was started, and the reusable one that signed
+    run: str = ""
+
+
+class Signer(msgspec.Struct, frozen=True):
+    identity: str
+    issuer: str
+    certificate_sha256: str = ""  # "" for a key
+
+
+class Documents(msgspec.Struct, frozen=True):
+    """All that is compared, from evidence whose signature holds. None: there is no such document."""
+
+    digest: str  # of the manifest, "sha256:…"
+    subjects: tuple[tuple[str, ...], ...] = ()  # sha256 digests, of each attestation
+    sbom: Contents | None = None
+    apko: ImageConfiguration | None = None
+    provenance: Provenance | None = None
+    runtime: Runtime | None = None
+    build: Build | None = None
+    signers: tuple[Signer, ...] = ()  # one of each piece of evidence
+
+
+def cross_checks(documents: Documents) -> tuple[Row, ...]:
+    """One row for each question, in the order of the report."""
+    return (
+        _digest(documents),
+        _apko_packages(documents),
+        _slsa_packages(documents),
+        _image_configuration(documents),
+        _signer(documents),
+        _commit(documents),
+        _workflow(documents),
+        _run(documents),
+    )
+
+
+def _digest(given: Documents) -> Row:
+    expected = f"manifest {given.digest}"
+    if not given.subjects:
+        return _not_run(Name.DIGEST, expected, "no attestation to compare with")
+    foreign = {digest for one in given.subjects if given.digest not in one for digest in one}
+    described = given.sbom.described if given.sbom else ()
+    if foreign:
+        return _failed(Name.DIGEST, expected, f"attested is {_named(foreign)}")
+    if given.sbom is None:
+        return _not_run(Name.DIGEST, expected, "attested is the same; there is no SBOM that could be read")
+    if not described:
+        return _not_run(Name.DIGEST, expected, "attested is the same; the SBOM names no digest of what it describes")
+    if given.digest not in described:
+        return _failed(Name.DIGEST, expected, f"attested is the same, but the SBOM describes {_named(described)}")
+    count = len(given.subjects)
+    said = f"the same as subject of {count} attestation{'s' if count != 1 else ''} and described by the SBOM"
+    return _passed(Name.DIGEST, expected, said)
+
+
+def _apko_packages(given: Documents) -> Row:
+    if given.apko is None:
+        return _not_run(Name.APKO_PACKAGES, _apks(given.sbom), "there is no apko configuration")
+    wanted = given.apko.packages
+    if not wanted:
+        return _not_run(Name.APKO_PACKAGES, _apks(given.sbom), "the configuration names no package")
+    if given.sbom is None:
+        return _not_run(Name.APKO_PACKAGES, f"{len(wanted)} in the configuration", "there is no SBOM to compare with")
+    expected = f"{len(wanted)} in the configuration"
+    if all(one.version for one in wanted):
+        stated = frozenset((one.name, one.version) for one in wanted)
+        return _same_packages(Name.APKO_PACKAGES, f"{len(stated)} in the configuration", stated, given.sbom)
+    # A configuration that was not resolved asks for some packages and leaves the rest and the versions to apk.
+    names = {name for name, _ in given.sbom.apks}
+    missing = [
+        f"{one.name}{one.constraint}"
+        for one in wanted
+        if ((one.name, one.version) not in given.sbom.apks if one.version else one.name not in names)
+    ]
+    if missing:
+        return _failed(Name.APKO_PACKAGES, expected, f"{_apks(given.sbom)}; not in the SBOM: {_named(missing)}")
+    said = f"{_apks(given.sbom)}; all are there, but versions are left open, so the rest cannot be compared"
+    return _not_run(Name.APKO_PACKAGES, expected, said)
+
+
+def _slsa_packages(given: Documents) -> Row:
+    """apko's build type states every package with its version as an internal parameter."""
+    if given.provenance is None:
+        return _not_run(Name.SLSA_PACKAGES, _apks(given.sbom), "there is no provenance")
+    if not given.provenance.build_type.startswith("https://apko.dev/"):
+        return _not_run(Name.SLSA_PACKAGES, _apks(given.sbom), "provenance of this build type names no packages")
+    stated = frozenset(given.provenance.internal_parameters)
+    if not stated:
+        return _not_run(Name.SLSA_PACKAGES, _apks(given.sbom), "the provenance names no package")
+    expected = f"{len(stated)} in the provenance"
+    if given.sbom is None:
+        return _not_run(Name.SLSA_PACKAGES, expected, "there is no SBOM to compare with")
+    return _same_packages(Name.SLSA_PACKAGES, expected, stated, given.sbom)
+
+
+def _same_packages(name: Name, expected: str, stated: frozenset[Leaf], sbom: Contents) -> Row:
+    missing, unstated = stated - sbom.apks, sbom.apks - stated
+    found = _apks(sbom)
+    if not missing and not unstated:
+        return _passed(name, expected, f"{found}, 0 missing on either side")
+    if missing:
+        found += f"; not in the SBOM: {_named('='.join(one) for one in missing)}"
+    if unstated:
+        found += f"; only in the SBOM: {_named('='.join(one) for one in unstated)}"
+    return _failed(name, expected, found)
+
+
+def _apks(sbom: Contents | None) -> str:
+    return f"{len(sbom.apks)} in the SBOM" if sbom else "no SBOM"
+
+
+def _image_configuration(given: Documents) -> Row:
+    if given.apko is None:
+        return _not_run(Name.IMAGE_CONFIGURATION, "as apko's configuration says", "there is no apko configuration")
+    if given.runtime is None:
+        return _not_run(Name.IMAGE_CONFIGURATION, "as apko's configuration says", "the image's is not stored")
+    built, said = given.runtime, given.apko
+    different: list[tuple[str, str, str]] = []
+    if not _is_command(built.entrypoint, said.entrypoint, said.entrypoint_type):
+        different.append(("entrypoint", said.entrypoint, " ".join(built.entrypoint)))
+    if not _is_command(built.cmd, said.cmd):
+        different.append(("command", said.cmd, " ".join(built.cmd)))
+    if not _is_user(built.user, said.run_as, said.users):
+        different.append(("user", said.run_as, built.user))
+    if (built.working_dir or "/") != (said.work_dir or "/"):
+        different.append(("working folder", said.work_dir, built.working_dir))
+    added, unequal = _environment(built.environment, said.environment)
+    different += unequal
+    if different:
+        shown, more = different[:MAX_NAMED], len(different) - MAX_NAMED
+        rest = f"; and {more} more" if more > 0 else ""
+        expected = "; ".join(f"{what} {_short(signed) or 'none'}" for what, signed, _ in shown) + rest
+        found = "; ".join(f"{what} {_short(value) or 'none'}" for what, _, value in shown) + rest
+        return _failed(Name.IMAGE_CONFIGURATION, expected, found)
+    expected = "entrypoint, command, user, working folder and variables as apko's configuration says"
+    return _passed(Name.IMAGE_CONFIGURATION, expected, f"equal; apko added {' and '.join(added)}" if added else "equal")
+
+
+def _is_command(built: tuple[str, ...], said: str, kind: str = "") -> bool:
+    """As apko makes it: words as a shell splits them, or a fragment for `/bin/sh -c`, or its service supervisor."""
+    if kind == "service-bundle":
+        return built == ("/bin/s6-svscan", "/sv")
+    try:
+        words = tuple(shlex.split(said))
+    except ValueError:  # an open quotation mark: no shell splits it
+        words = (said,)
+    return built in (words, ("/bin/sh", "-c", said))
+
+
+def _is_user(built: str, said: str, users: Sequence[User]) -> bool:
+    """apko writes the number of the user whom the configuration names; a group may follow it."""
+    root = ("", "0", "root")
+    user, name = built.partition(":")[0], said.partition(":")[0]
+    if user in root and name in root:
+        return True
+    numbers = {one.uid for one in users if one.name == name}
+    if not numbers and name and not name.isdecimal():
+        # A user that a package makes: its number is in the image's /etc/passwd, which no document tells.
+        return user == name or (user.isdecimal() and user != "0")
+    return user == name or user in numbers
+
+
+def _environment(built: Iterable[Leaf], said: Iterable[Leaf]) -> tuple[list[str], list[tuple[str, str, str]]]:
+    """What apko added by itself, and what differs: (what, in the configuration, in the image)."""
+    image, signed = dict(built), dict(said)
+    added, different = [], []
+    for name in sorted(image.keys() | signed.keys()):
+        if name in image and image[name] == signed.get(name):
+            continue
+        if name not in signed and _is_apkos(name, image[name]):
+            added.append(name)
+        else:
+            different.append((f"variable {_short(name)}", signed.get(name, ""), image.get(name, "")))
+    return added, different
+
+
+def _is_apkos(name: str, value: str) -> bool:
+    if name == "PATH":
+        return set(value.split(":")) == _APKO_PATH
+    return name == "SSL_CERT_FILE" and value == _APKO_CERTIFICATES
+
+
+def _signer(given: Documents) -> Row:
+    expected = "one signer for all evidence"
+    if not given.signers:
+        return _not_run(Name.SIGNER, expected, "no signature holds")
+    identities = sorted({(one.identity, one.issuer) for one in given.signers})
+    certificates = {one.certificate_sha256 for one in given.signers} - {""}
+    if len(identities) == 1:
+        count = len(certificates)
+        how = f"{count} certificate{'s' if count != 1 else ''}" if certificates else "a key"
+        return _passed(Name.SIGNER, expected, f"{len(given.signers)} by {_short(identities[0][0])}, with {how}")
+    return _failed(
+        Name.SIGNER, expected, f"{len(identities)} signers: {_named(f'{who} by {by}' for who, by in identities)}"
+    )
+
+
+def _commit(given: Documents) -> Row:
+    build, said = given.build, given.provenance
+    expected = f"certificate: {build.commit or 'no commit'}" if build else "no certificate"
+    if said is None:
+        return _not_run(Name.COMMIT, expected, "there is no provenance")
+    sources = _sources(said)
+    if not any(commit for _, commit in sources):
+        return _not_run(Name.COMMIT, expected, "the SLSA statement names no source commit")
+    same = [one for one in sources if build and build.repository and one[0] == _repository(build.repository)]
+    commits = {commit for _, commit in (same or sources) if commit}
+    found = f"provenance: {_named(commits)}"
+    if build is None or not build.commit:
+        return _not_run(Name.COMMIT, expected, found)
+    if build.commit in commits:
+        return _passed(Name.COMMIT, expected, found)
+    if same:
+        return _failed(Name.COMMIT, expected, found)
+    return _failed(
+        Name.COMMIT, f"{expected} of {_repository(build.repository)}", f"{found} of {_named(uri for uri, _ in sources)}"
+    )
+
+
+def _sources(said: Provenance) -> list[Leaf]:
+    """Every repository at a commit that the statement names: the source first, then what else went in."""
+    found = [(_repository(said.source_uri), said.source_digest)] if said.source_digest else []
+    for one in said.materials:
+        commits = [value for algorithm, value in one.digests if algorithm in ("gitCommit", "sha1")]
+        if commits and _repository(one.uri).startswith("github.com/"):
+            found.append((_repository(one.uri), commits[0]))
+    return found
+
+
+def _repository(uri: str) -> str:
+    """`git+https://github.com/Acme/images.git@refs/heads/main` as `github.com/acme/images`."""
+    _, _, rest = uri.rpartition("://")
+    path = rest.partition("@")[0].rstrip("/").removesuffix(".git").lower()
+    return path if "." in path.partition("/")[0] else f"github.com/{path}"  # old certificates say only owner/name
+
+
+def _workflow(given: Documents) -> Row:
+    workflows = given.build.workflows if given.build else ()
+    expected = f"certificate: {_named(workflows)}" if workflows else "certificate: no workflow"
+    if given.provenance is None:
+        return _not_run(Name.WORKFLOW, expected, "there is no provenance")
+    said = _stated_workflow(given.provenance)
+    if not said:
+        return _not_run(Name.WORKFLOW, expected, "the SLSA statement names no workflow")
+    if not workflows:
+        return _not_run(Name.WORKFLOW, expected, f"provenance: {said}")
+    outcome = Outcome.PASSED if any(_is_workflow(one, said) for one in workflows) else Outcome.FAILED
+    return _row(Name.WORKFLOW, outcome, expected, f"provenance: {said}")
+
+
+def _stated_workflow(said: Provenance) -> str:
+    if said.entry_point and said.source_uri:
+        parameters = dict(said.external_parameters)
+        ref = parameters.get("workflow.ref") or said.source_uri.partition("@")[2]
+        workflow = f"{_repository(said.source_uri)}/{said.entry_point.lstrip('/')}"
+        return f"{workflow}@{ref}" if ref else workflow
+    return said.builder_id if _WORKFLOW.fullmatch(said.builder_id) else ""
+
+
+def _is_workflow(certified: str, said: str) -> bool:
+    path, _, ref = certified.removeprefix("https://").partition("@")
+    said_path, _, said_ref = said.removeprefix("https://").partition("@")
+    # GitHub's names of owners and repositories know no case; those of files and refs do.
+    same_file = path.partition("/.github/")[2] == said_path.partition("/.github/")[2]
+    return path.lower() == said_path.lower() and same_file and (not said_ref or not ref or ref == said_ref)
+
+
+def _run(given: Documents) -> Row:
+    certified = given.build.run if given.build else ""
+    expected = f"certificate: {certified or 'no run'}"
+    if given.provenance is None:
+        return _not_run(Name.RUN, expected, "there is no provenance")
+    said = given.provenance.invocation_id
+    if not said:
+        return _not_run(Name.RUN, expected, "the SLSA statement names no run")
+    found = f"provenance: {said}"
+    ours, theirs = _RUN.fullmatch(certified), _RUN.fullmatch(said)
+    if theirs is None:
+        return _not_run(Name.RUN, expected, f"the SLSA statement names no run of a workflow, but {said}")
+    if ours is None:
+        return _not_run(Name.RUN, expected, found)
+    repositories = {one.partition("/actions/")[0].lower() for one in (certified, said) if one.startswith("https://")}
+    same_attempt = ours[2] == theirs[2] or not (ours[2] and theirs[2])
+    same = ours[1] == theirs[1] and same_attempt and len(repositories) < 2
+    return _row(Name.RUN, Outcome.PASSED if same else Outcome.FAILED, expected, found)
+
+
+def _named(names: Iterable[str]) -> str:
+    """The first few, and how many more."""
+    every = sorted(set(names))
+    shown = ", ".join(_short(one) for one in every[:MAX_NAMED])
+    return f"{shown} and {len(every) - MAX_NAMED} more" if len(every) > MAX_NAMED else shown
+
+
+def _short(text: str, limit: int = 160) -> str:
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _passed(name: Name, expected: str, found: str) -> Row:
+    return _row(name, Outcome.PASSED, expected, found)
+
+
+def _failed(name: Name, expected: str, found: str) -> Row:
+    return _row(name, Outcome.FAILED, expected, found)
+
+
+def _not_run(name: Name, expected: str, found: str) -> Row:
+    return _row(name, Outcome.NOT_RUN, expected, found)
+
+
+def _row(name: Name, outcome: Outcome, expected: str, found: str) -> Row:
+    return Row(name, outcome, _short(expected, MAX_TEXT_CHARACTERS), _short(found, MAX_TEXT_CHARACTERS))

@@ -1,0 +1,139 @@
+"""The signed documents of one digest beside each other, filled from what one run judged."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from urllib.parse import unquote
+
+from cgexplorer import cross_checks as checks
+from cgexplorer.cross_checks import Build, Contents, Documents, Row, Runtime, Signer
+from cgexplorer.oci.evidence import Kind
+from cgexplorer.predicates import APKO, PROVENANCE_TYPES, PredicateError, apko, slsa
+from cgexplorer.predicates.reading import get, text
+from cgexplorer.spdx.document import Package, Role
+from cgexplorer.store import blobs
+from cgexplorer.store.models import Payload, Sbom
+from cgexplorer.store.queries import attestations, image_configuration, payloads
+from cgexplorer.store.queries.attestations import SIGNED
+from cgexplorer.store.queries.verification import Judged, Report
+from cgexplorer.verify.verdict import Certificate, State
+
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
+
+
+def of(report: Report) -> tuple[Row, ...]:
+    """Rows of this run's evidence whose signature holds; () when there is none of it."""
+    held = sorted((one for one in report.judged if one.row.state in SIGNED), key=_place)
+    if not held:
+        return ()
+    sbom = _first(held, lambda one: one.evidence.sbom_id is not None)
+    configuration = _first(held, lambda one: one.row.predicate_type == APKO)
+    provenance = _first(held, lambda one: one.row.predicate_type in PROVENANCE_TYPES)
+    compared = [one for one in (sbom, configuration, provenance) if one is not None]
+    _load(report, compared)
+    return checks.cross_checks(
+        Documents(
+            digest=report.manifest.digest,
+            subjects=tuple(filter(None, map(_subjects, compared))),
+            sbom=_contents(sbom),
+            apko=_parsed(apko.parse, configuration),
+            provenance=_parsed(slsa.parse, provenance),
+            runtime=_runtime(report),
+            build=_build(provenance.certificate if provenance else None),
+            signers=tuple(map(_signer, held)),
+        )
+    )
+
+
+def _place(one: Judged) -> tuple[int, int]:
+    """The most trusted first, of these the newest."""
+    return SIGNED.index(State(one.row.state)), -one.evidence.pk
+
+
+def _first(held: list[Judged], wanted: Callable[[Judged], bool]) -> Judged | None:
+    attested = (one for one in held if one.evidence.kind == Kind.ATTESTATION)
+    return next((one for one in attested if wanted(one)), None)
+
+
+def _load(report: Report, compared: list[Judged]) -> None:
+    """All bytes that will be read, in one query."""
+    owners = [(one.evidence, "payload") for one in compared] + [(report.manifest, "config")]
+    found = Payload.objects.in_bulk({bytes(key) for owner, name in owners if (key := getattr(owner, f"{name}_id"))})
+    by_key = {bytes(key): payload for key, payload in found.items()}
+    for owner, name in owners:
+        key = getattr(owner, f"{name}_id")
+        if key:
+            setattr(owner, name, by_key[bytes(key)])
+
+
+def _subjects(one: Judged) -> tuple[str, ...]:
+    header = attestations.header(one.evidence)
+    digests = (get(subject, "digest", "sha256") for subject in (header.subject if header else ()))
+    return tuple(f"sha256:{text(digest)}" for digest in digests if isinstance(digest, str))
+
+
+def _contents(one: Judged | None) -> Contents | None:
+    """The SBOM as it was parsed; None when it could not be."""
+    if one is None or one.evidence.sbom_id is None:
+        return None
+    sbom = Sbom.objects.filter(pk=one.evidence.sbom_id, indexed=True).select_related("detail").first()
+    detail = getattr(sbom, "detail", None)
+    if detail is None:
+        return None
+    packages, described = blobs.packages(detail), blobs.document(detail).described
+    apks = (one for one in packages if one.ecosystem == "apk" and one.role is Role.INSTALLED)
+    return Contents(
+        described=tuple(
+            dict.fromkeys(
+                digest for place in described if 0 <= place < len(packages) for digest in _digests(packages[place])
+            )
+        ),
+        apks=frozenset((apk.name, apk.version) for apk in apks),
+    )
+
+
+def _digests(package: Package) -> Iterator[str]:
+    """Of an image, as generators write it: in its checksums, its name, its version, or its purl."""
+    yield from (f"sha256:{one.value}" for one in package.checksums if one.algorithm == "SHA256")
+    for stated in (package.name, package.version, *package.purls):
+        yield from _DIGEST.findall(unquote(stated))
+
+
+def _parsed[Parsed](parse: Callable[[bytes], Parsed], one: Judged | None) -> Parsed | None:
+    """None when there is no such document, or none that can be read: its own page says why."""
+    if one is None:
+        return None
+    try:
+        return parse(payloads.predicate(one.evidence))
+    except PredicateError:
+        return None
+
+
+def _runtime(report: Report) -> Runtime | None:
+    found = image_configuration.of(report.manifest)
+    if found is None:
+        return None
+    return Runtime(found.entrypoint, found.cmd, found.user, found.working_dir, found.environment)
+
+
+def _build(certificate: Certificate | None) -> Build | None:
+    if certificate is None:
+        return None
+    stated = {one.name: one.value for one in certificate.extensions}
+    workflows = (stated.get("Build Config URI", ""), stated.get("Build Signer URI", ""))
+    return Build(
+        repository=stated.get("Source Repository URI", "") or stated.get("GitHub Workflow Repository", ""),
+        commit=stated.get("Source Repository Digest", "") or stated.get("GitHub Workflow SHA", ""),
+        # Certificates before 2023 name the workflow only as their subject.
+        workflows=tuple(dict.fromkeys(filter(None, workflows))) or tuple(filter(_is_workflow, certificate.subjects)),
+        run=stated.get("Run Invocation URI", ""),
+    )
+
+
+def _is_workflow(subject: str) -> bool:
+    return "/.github/workflows/" in subject
+
+
+def _signer(one: Judged) -> Signer:
+    return Signer(one.row.identity, one.row.issuer, one.certificate.sha256 if one.certificate else "")
