@@ -52,6 +52,7 @@ class ManifestReport(msgspec.Struct, frozen=True):
     attestations: tuple[tuple[str, State], ...]  # predicate type and state
     identity: str  # of the best signature
     problem: str = ""  # why its bytes are not here
+    problems: tuple[Problem, ...] = ()  # what of its evidence could not be read
 
 
 class IngestReport(msgspec.Struct, frozen=True):
@@ -98,8 +99,18 @@ def ingest(
     return IngestReport(str(reference), digest, (_report(one), *reports))
 
 
-def reverify(manifest: models.Manifest, *, now: dt.datetime, trigger: str = "re-verify") -> models.VerificationRun:
-    """Judge the stored evidence again, without any network, and append a run."""
+def reverify(
+    manifest: models.Manifest, *, now: dt.datetime, trigger: str = "re-verify", live: Source | None = None
+) -> models.VerificationRun:
+    """Judge the stored evidence again, without any network, and append a run.
+
+    With a `live` source it is asked for the bytes and the evidence that it has now, an index with its platforms.
+    Raises OciError when it no longer answers for this digest: nothing is stored then, and the last verdict stays.
+    """
+    if live is not None:
+        reference = Reference(manifest.image.registry.host, manifest.image.repository, digest=manifest.digest)
+        ingest(reference, live, trigger=trigger, now=now)
+        return manifest.runs.latest("pk")
     judges = Judges(manifest.image.name)
     last = manifest.runs.exclude(source="stored").order_by("-pk").first()
     rows = manifest.evidence.select_related("content", "manifest").order_by("pk")
@@ -295,4 +306,5 @@ def _report(one: Unit) -> ManifestReport:
         ),
         identity=summary.best(signatures).identity if signatures else "",
         problem=one.problem,
+        problems=() if one.problem and one.raw is None else one.problems,
     )

@@ -6,6 +6,7 @@ is killed leaves its job `doing`; the next one finds it by the missing heartbeat
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,8 +23,9 @@ from cgexplorer.oci import reference as references
 from cgexplorer.oci.errors import OciError, Unreachable
 from cgexplorer.oci.reference import Reference
 from cgexplorer.spdx import conformance
-from cgexplorer.store.models import Activity, Manifest, Sbom
+from cgexplorer.store.models import Activity, Manifest, Sbom, VerificationRun
 from cgexplorer.store.queries import payloads
+from cgexplorer.store.queries.manifests import tagged
 from cgexplorer.store.record import activities, sboms
 
 logger = logging.getLogger(__name__)
@@ -31,6 +33,7 @@ logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 3
 # Heartbeats come every 10 s: a worker that missed them for 20 s is dead.
 STALLED_AFTER_S = 20
+KEEP_NIGHTLY = dt.timedelta(days=7)  # that it was queued; its run is kept
 
 
 class TryAgain(Exception):
@@ -49,12 +52,14 @@ def defer_fetch(reference: Reference) -> Activity:
     return activity
 
 
-def defer_reverify(manifest: Manifest) -> Activity:
-    """Queue a verification of this manifest's stored evidence."""
+def defer_reverify(manifest: Manifest, *, live: bool = False, trigger: str = "re-verify") -> Activity:
+    """Queue a verification of this manifest's stored evidence; `live`, of what its registry holds now."""
     with transaction.atomic():
-        activity, is_new = activities.queue("re-verify", f"{manifest.image.name}@{manifest.digest}")
+        activity, is_new = activities.queue(
+            "ask again" if live else trigger, f"{manifest.image.name}@{manifest.digest}"
+        )
         if is_new:
-            reverify.defer(activity_id=activity.pk, manifest_id=manifest.pk)
+            reverify.defer(activity_id=activity.pk, manifest_id=manifest.pk, live=live, trigger=trigger)
     return activity
 
 
@@ -79,15 +84,41 @@ def fetch(*, activity_id: int) -> None:
 
 
 @app.task(name="reverify", queue="verify", retry=RETRY)
-def reverify(*, activity_id: int, manifest_id: int) -> None:
+def reverify(*, activity_id: int, manifest_id: int, live: bool = False, trigger: str = "re-verify") -> None:
     with _attempt(activity_id) as activity:
         if activity is None:
             return
-        activities.progress(activity_id, "Checking the stored evidence again", 0, 1)
-        manifest = Manifest.objects.select_related("image").get(pk=manifest_id)
-        run = ingest.reverify(manifest, now=timezone.now())
+        manifest = Manifest.objects.select_related("image__registry").get(pk=manifest_id)
+        if live:
+            activities.progress(activity_id, "Asking the registry again", 0, 1)
+            run = ask_again(manifest, trigger=trigger)
+        else:
+            activities.progress(activity_id, "Checking the stored evidence again", 0, 1)
+            run = ingest.reverify(manifest, now=timezone.now(), trigger=trigger)
         activities.progress(activity_id, "Checked", 1, 1)
         activities.end(activity_id, run=run)
+
+
+def ask_again(manifest: Manifest, *, trigger: str) -> VerificationRun:
+    """Verify what the registry of this manifest holds for it now. Raises OciError; the last verdict then stays."""
+    with registry.connect(
+        manifest.image.registry.host,
+        insecure=settings.INSECURE_REGISTRIES,
+        docker_config=docker_config.default_path(),
+    ) as source:
+        return ingest.reverify(manifest, now=timezone.now(), trigger=trigger, live=source)
+
+
+@app.periodic(cron=settings.NIGHTLY_CRON)
+@app.task(name="reverify_tagged", queue="verify", queueing_lock="reverify_tagged")
+def reverify_tagged(timestamp: int) -> None:
+    """Queue a verification of everything that a tag points to, and of its platforms: one job each.
+
+    Each is committed by itself: killed in the middle, the next worker does this again, and what waits is not doubled.
+    """
+    activities.forget("schedule", older_than=KEEP_NIGHTLY)
+    for manifest in tagged():
+        defer_reverify(manifest, trigger="schedule")
 
 
 def defer_conformance(image_name: str) -> None:

@@ -57,6 +57,8 @@ HOST = os.environ.get("HOST", "127.0.0.1")
 PORT = int(os.environ.get("PORT", "8000"))
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", f"localhost,127.0.0.1,[::1],{HOST}").split(",")
 INSECURE_REGISTRIES = frozenset(filter(None, os.environ.get("CGEXPLORER_INSECURE_REGISTRIES", "").split(",")))
+# When everything tagged is verified again: five fields of cron, UTC.
+NIGHTLY_CRON = os.environ.get("CGEXPLORER_NIGHTLY", "17 3 * * *")
 
 INSTALLED_APPS = [
     "django.contrib.contenttypes",
@@ -81,6 +83,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "cgexplorer.web.unavailable.DatabaseUnavailableMiddleware",
 ]
 ROOT_URLCONF = "cgexplorer.urls"
 WSGI_APPLICATION = "cgexplorer.wsgi.application"
@@ -113,7 +116,7 @@ DATABASES: dict[str, dict[str, Any]] = {
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             **_database_settings["OPTIONS"],
-            "pool": {"min_size": 1, "max_size": 8, "timeout": 10},
+            "pool": {"min_size": 1, "max_size": 8, "timeout": 5},
             # Plans with parallel workers cost more to start than our queries take.
             "options": "-c statement_timeout=60000 -c max_parallel_workers_per_gather=0",
         },

@@ -3,9 +3,11 @@ from __future__ import annotations
 import json
 
 import pytest
+from django.db import DatabaseError, connection, transaction
 
 from cgexplorer import ingest
 from cgexplorer.oci.digest import of as digest_of
+from cgexplorer.oci.errors import OciError
 from cgexplorer.store.models import (
     Evidence,
     Manifest,
@@ -14,7 +16,7 @@ from cgexplorer.store.models import (
     VerificationRun,
 )
 from tests.fakes.source import MemorySource
-from tests.ingesting import LATER, NAME, NOW, allow, fetch, signed_image, spdx
+from tests.ingesting import LATER, NAME, NOW, allow, fetch, sign, signed_image, spdx
 
 pytestmark = pytest.mark.django_db
 
@@ -129,3 +131,113 @@ def test_evidence_that_could_not_be_read_again_still_counts() -> None:
     fetch(source, now=LATER)
 
     assert ingest.reverify(child, now=LATER).state == "verified"
+
+
+def test_asking_the_registry_again_finds_what_was_signed_since() -> None:
+    allow()
+    source = MemorySource()
+    digest = source.push_image("latest")
+    assert fetch(source).manifests[0].state == "unsigned"
+    sign(source, digest)
+    manifest = Manifest.objects.get()
+    assert ingest.reverify(manifest, now=LATER).state == "unsigned"
+
+    run = ingest.reverify(manifest, now=LATER, live=source)
+
+    assert (run.state, run.source, run.trigger) == ("verified", "registry", "re-verify")
+    assert Manifest.objects.get().state == "verified"
+
+
+def test_asking_the_registry_again_appends_a_run_even_when_nothing_is_new() -> None:
+    allow()
+    source = signed_image()
+    fetch(source)
+
+    run = ingest.reverify(Manifest.objects.get(), now=LATER, live=source)
+
+    assert run.state == "verified"
+    assert VerificationRun.objects.count() == 2
+    assert Manifest.objects.get().observed_at == LATER
+
+
+def test_a_signature_that_the_registry_lost_is_missed() -> None:
+    allow()
+    source = signed_image()
+    fetch(source)
+    manifest = Manifest.objects.get()
+    del source.tagged[manifest.digest.replace(":", "-") + ".sig"]
+
+    assert ingest.reverify(manifest, now=LATER, live=source).state == "unsigned"
+
+    assert Manifest.objects.get().state == "unsigned"
+
+
+def test_what_is_found_live_is_judged_by_the_newest_policy_and_leaves_the_search_at_once() -> None:
+    allow()
+    source = signed_image()
+    fetch(source)
+    allow("https://github.com/somebody/else@refs/heads/main")
+
+    assert ingest.reverify(Manifest.objects.get(), now=LATER, live=source).state == "signer-not-allowed"
+
+    assert not Sbom.objects.get().packages.searchable
+
+
+def test_a_registry_that_does_not_answer_again_overwrites_no_verdict() -> None:
+    allow()
+    source = signed_image()
+    fetch(source)
+    manifest = Manifest.objects.get()
+    source.unreachable.add(manifest.digest)
+
+    with pytest.raises(OciError):
+        ingest.reverify(manifest, now=LATER, live=source)
+
+    assert Manifest.objects.get().state == "verified"
+    assert Sbom.objects.get().packages.searchable
+    assert VerificationRun.objects.count() == 1
+
+
+def test_evidence_that_cannot_be_read_again_leaves_the_verdict_and_says_so() -> None:
+    allow()
+    source = signed_image()
+    fetch(source)
+    manifest = Manifest.objects.get()
+    source.unreachable.add(manifest.digest.replace(":", "-") + ".sig")
+
+    run = ingest.reverify(manifest, now=LATER, live=source)
+
+    assert run.state == "could-not-check"
+    assert run.problems
+    assert Manifest.objects.get().state == "verified"
+    assert Sbom.objects.get().packages.searchable
+
+
+def test_asking_again_about_a_digest_moves_no_tag() -> None:
+    allow()
+    source = signed_image()
+    fetch(source)
+    manifest = Manifest.objects.get()
+    source.push_image("latest", variant="new")
+
+    ingest.reverify(manifest, now=LATER, live=source)
+
+    assert Tag.objects.get().manifest == manifest
+
+
+def test_a_run_and_what_search_may_show_change_together_or_not_at_all() -> None:
+    allow()
+    fetch(signed_image())
+    allow("https://github.com/somebody/else@refs/heads/main")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            """CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RAISE 'no room'; END $$;
+            CREATE TRIGGER refuse BEFORE UPDATE ON store_sbompackages EXECUTE FUNCTION refuse()"""
+        )
+
+    with pytest.raises(DatabaseError, match="no room"), transaction.atomic():
+        ingest.reverify(Manifest.objects.get(), now=LATER)
+
+    assert VerificationRun.objects.count() == 1
+    assert Manifest.objects.get().state == "verified"
+    assert Sbom.objects.get().packages.searchable

@@ -106,5 +106,6 @@ def sbom_document(request: HttpRequest, name: str, digest: str) -> HttpResponse:
 
 @require_POST
 def reverify(request: HttpRequest, name: str, digest: str) -> HttpResponse:
-    """Queue a verification of the stored evidence and show its progress."""
-    return redirect("activity", pk=jobs.defer_reverify(queries.manifest(name, digest)).pk)
+    """Queue a verification of the stored evidence, or of what the registry has now, and show its progress."""
+    manifest = queries.manifest(name, digest)
+    return redirect("activity", pk=jobs.defer_reverify(manifest, live="live" in request.POST).pk)

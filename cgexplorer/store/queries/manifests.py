@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import msgspec
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.db.models import Case, Exists, IntegerField, OuterRef, Q, QuerySet, Value, When
 from django.http import Http404
 
 from cgexplorer import predicates
@@ -47,6 +47,14 @@ def manifest(name: str, digest: str) -> Manifest:
     if found is None:
         raise Http404(f"No digest {digest} of {name} is stored.")
     return found
+
+
+def tagged() -> QuerySet[Manifest]:
+    """What a tag points to now and the platforms of it, as far as there is evidence that could be judged anew."""
+    pointed = Tag.objects.values("manifest")
+    children = IndexEntry.objects.filter(index__in=pointed).values("manifest")
+    found = Manifest.objects.filter(Q(pk__in=pointed) | Q(pk__in=children))
+    return found.filter(Exists(Evidence.objects.filter(manifest=OuterRef("pk")))).select_related("image").order_by("pk")
 
 
 def subject(manifest: Manifest) -> Subject:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from django.db import connection, transaction
 from django.utils import timezone
 
@@ -45,6 +47,11 @@ def progress(activity_id: int, step: str, done: int, total: int) -> None:
 def again(activity_id: int, error: str) -> None:
     """It failed and will be tried again."""
     Activity.objects.filter(pk=activity_id).update(state=QUEUED, error=storable(error, 1000), updated_at=timezone.now())
+
+
+def forget(kind: str, *, older_than: dt.timedelta) -> None:
+    """Of this kind, what ended long ago: nobody waits for it, and its run stays."""
+    Activity.objects.filter(kind=kind, finished_at__lt=timezone.now() - older_than).delete()
 
 
 def end(activity_id: int, *, error: str = "", run: VerificationRun | None = None) -> None:
