@@ -1,4 +1,4 @@
-"""Verify stored evidence again, without a network, and report every check."""
+"""Verify again, from stored evidence without a network or live from the registry, and report every check."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ import msgspec
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.utils import timezone
 
-from cgexplorer import ingest
+from cgexplorer import ingest, jobs
 from cgexplorer.management import telling
 from cgexplorer.oci.digest import short
+from cgexplorer.oci.errors import OciError
 from cgexplorer.store.models import Manifest, Tag
 from cgexplorer.store.queries import references, reports
 from cgexplorer.verify import report as shapes
@@ -21,17 +22,20 @@ DEFAULT_STATES = "invalid,signer-not-allowed,unsigned"
 
 
 class Command(BaseCommand):
+    unanswered = False  # a registry did not tell what it holds now
     help = "Verify stored images again. Exit: 0 none of --fail-on, 2 one of them, 3 something could not be checked."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("reference", nargs="?", metavar="REF")
         parser.add_argument("--all", action="store_true", help="whatever a tag points to")
+        parser.add_argument("--live", action="store_true", help="ask the registry what it holds for the digest now")
         parser.add_argument("--format", choices=["text", "json"], default="text")
         parser.add_argument("--fail-on", default=DEFAULT_STATES, metavar="STATES", help=f"default: {DEFAULT_STATES}")
 
     def handle(self, *args: Any, **options: Any) -> None:
         failing = _states(options["fail_on"])
-        found = [self.verified(name, manifest) for name, manifest in self.wanted(options["reference"], options["all"])]
+        verified = self.asked_again if options["live"] else self.verified
+        found = [verified(name, manifest) for name, manifest in self.wanted(options["reference"], options["all"])]
         if options["format"] == "json":
             self.stdout.write(_json(found, one=not options["all"]))
         else:
@@ -40,7 +44,7 @@ class Command(BaseCommand):
         if states & failing:
             named = ", ".join(sorted(map(telling.words, states & failing)))
             raise CommandError(f"Found: {named}.", returncode=CONDITION_MET)
-        if State.COULD_NOT_CHECK in states:
+        if self.unanswered or State.COULD_NOT_CHECK in states:
             raise CommandError("Something could not be checked.", returncode=COULD_NOT_CHECK)
 
     def wanted(self, reference: str | None, every: bool) -> list[tuple[str, Manifest]]:
@@ -61,7 +65,18 @@ class Command(BaseCommand):
             for number, one in enumerate(several):
                 progress(f"Verifying {name}", number, len(several))
                 ingest.reverify(one, now=timezone.now(), trigger="command")
-        return reports.report(references.manifest(f"{manifest.image.name}@{manifest.digest}"), name)
+        return _report(name, manifest)
+
+    def asked_again(self, name: str, manifest: Manifest) -> shapes.Report:
+        """What a registry does not answer is told; the last verdicts stay, and the others are still asked about."""
+        try:
+            with telling.watched() as progress:
+                progress(f"Asking the registry about {name}", 0, 1)
+                jobs.ask_again(manifest, trigger="command")
+        except OciError as error:
+            self.unanswered = True
+            self.stderr.write(f"{name}: {error} The verdict is that of an earlier look.")
+        return _report(name, manifest)
 
     def text(self, found: list[shapes.Report]) -> None:
         for report in found:
@@ -79,6 +94,10 @@ class Command(BaseCommand):
                     for check in checks:
                         if check.outcome == "failed":
                             self.stdout.write(f"      {check.name}: expected {check.expected}, found {check.found}")
+
+
+def _report(name: str, manifest: Manifest) -> shapes.Report:
+    return reports.report(references.manifest(f"{manifest.image.name}@{manifest.digest}"), name)
 
 
 def _json(found: list[shapes.Report], *, one: bool) -> str:
