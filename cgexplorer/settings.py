@@ -83,6 +83,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "cgexplorer.web.unavailable.DatabaseUnavailableMiddleware",
 ]
 ROOT_URLCONF = "cgexplorer.urls"
 WSGI_APPLICATION = "cgexplorer.wsgi.application"
@@ -115,7 +116,7 @@ DATABASES: dict[str, dict[str, Any]] = {
         "CONN_HEALTH_CHECKS": True,
         "OPTIONS": {
             **_database_settings["OPTIONS"],
-            "pool": {"min_size": 1, "max_size": 8, "timeout": 10},
+            "pool": {"min_size": 1, "max_size": 8, "timeout": 5},
             # Plans with parallel workers cost more to start than our queries take.
             "options": "-c statement_timeout=60000 -c max_parallel_workers_per_gather=0",
         },

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,8 @@ def run(*command: Any, **options: Any) -> tuple[int, str, str]:
         call_command(*map(str, command), stdout=out, stderr=err, **options)
     except CommandError as error:
         return error.returncode, out.getvalue(), err.getvalue() + str(error)
+    except SystemExit as ended:
+        return int(ended.code or 0), out.getvalue(), err.getvalue()
     return 0, out.getvalue(), err.getvalue()
 
 
@@ -122,6 +125,21 @@ def test_an_altered_platform_is_named_and_the_rest_is_stored(tmp_path: Path) -> 
     assert Manifest.objects.get(digest=child).payload is None
 
 
+def test_evidence_that_could_not_be_read_is_named_and_search_does_not_call_it_absent(tmp_path: Path) -> None:
+    call_command("load_samples", verbosity=0)
+    copy = Path(shutil.copytree(SAMPLES / "nginx", tmp_path / "layout"))
+    index = json.loads((copy / "index.json").read_text())
+    for manifest in index["manifests"]:
+        if manifest["annotations"]["org.opencontainers.image.ref.name"].endswith(".att"):
+            (copy / "blobs/sha256" / manifest["digest"][7:]).write_bytes(b"{}")
+    said = run("import_layout", copy, "--as", "samples.example/altered:1.31.4")[1]
+    assert said.count(".att: ") == 2, said
+    found = json.loads(run("search", "libssl3", "--format", "json")[1])
+    reasons = [one["reason"] for one in found["universe"]["not_searched"] if "altered" in one["image"]]
+    assert len(reasons) == 2
+    assert all("could not be read" in reason for reason in reasons)
+
+
 # -- import_sbom ------------------------------------------------------------------------------------------------------
 def test_a_packed_sbom_is_unpacked(tmp_path: Path) -> None:
     file = tmp_path / "My Host.spdx.json.zst"
@@ -135,9 +153,9 @@ def test_a_packed_sbom_is_unpacked(tmp_path: Path) -> None:
 def test_a_file_that_is_no_sbom_is_kept_and_says_why(tmp_path: Path) -> None:
     file = tmp_path / "notes.json"
     file.write_text("{]")
-    code, said, _ = run("import_sbom", file)
-    assert code == 0
-    assert "not indexed: The document is not JSON" in said
+    code, _, why = run("import_sbom", file)
+    assert code == 1
+    assert "not indexed: The document is not JSON" in why
     assert Sbom.objects.get().indexed is False
 
 
@@ -149,6 +167,23 @@ def test_one_missing_file_does_not_keep_the_others_out(tmp_path: Path) -> None:
     assert "No such file" in why
     assert "Errno" not in why
     assert Sbom.objects.count() == 1
+
+
+def test_a_pipe_or_a_device_is_no_sbom_file(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe.json")
+    for file in (tmp_path / "pipe.json", Path("/dev/zero")):
+        code, _, why = run("import_sbom", file)
+        assert code == 1
+        assert "no plain file" in why
+
+
+def test_the_name_of_an_imported_file_can_be_used_again(tmp_path: Path) -> None:
+    for name, version in (("one", "1.3-r0"), ("two", "1.4-r0")):
+        (tmp_path / f"{name}.spdx.json").write_text(json.dumps(spdx(f"zlib@{version}")))
+        run("import_sbom", tmp_path / f"{name}.spdx.json")
+    code, said, _ = run("diff", "local/one:latest", "local/two", "--exit-code")
+    assert code == 2
+    assert "zlib 1.3-r0 → 1.4-r0" in said
 
 
 # -- add_image --------------------------------------------------------------------------------------------------------

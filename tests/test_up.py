@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -114,6 +115,26 @@ def test_a_killed_worker_is_started_again(up: Up) -> None:
     while (second := worker()) is None or second.pid == first.pid:
         assert time.monotonic() < deadline, "no new worker"
         time.sleep(0.2)
+
+
+def test_a_killed_database_is_started_again_and_nothing_is_lost(up: Up, home: Path) -> None:
+    before = _page(up.url + "images.json")
+    for process in psutil.process_iter(["cmdline"]):
+        command = process.info["cmdline"] or []
+        if "postgres" in "".join(command[:1]) and str(home / "postgres" / "data") in command:
+            process.kill()
+    deadline, answered = time.monotonic() + 60, []
+    while True:
+        try:
+            after = _page(up.url + "images.json")
+            break
+        except urllib.error.HTTPError as error:
+            error.close()
+            answered.append(error.code)
+        assert time.monotonic() < deadline, "the database did not come back"
+        time.sleep(0.5)
+    assert after == before
+    assert set(answered) <= {503}
 
 
 def test_ctrl_c_stops_everything_that_it_started(up: Up, home: Path) -> None:

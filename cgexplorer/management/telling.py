@@ -30,7 +30,10 @@ def lines(report: IngestReport) -> Iterator[str]:
     for manifest in report.manifests:
         yield f"  {manifest.platform or 'index':14} {short(manifest.digest)}  {_said(manifest)}"
         for predicate_type, state in manifest.attestations:
-            yield f"  {'':14} {predicates.label(predicate_type)}: {words(state)}"
+            what = predicates.label(predicate_type) or "attestation of unknown type"
+            yield f"  {'':14} {what}: {words(state)}"
+        for problem in manifest.problems:
+            yield f"  {'':14} could not be read: {problem.place}: {problem.reason}"
 
 
 def _said(manifest: ManifestReport) -> str:

@@ -65,6 +65,8 @@ def _purl(component: Component, version: str) -> str:
 
 def _named(ecosystem: str, path: str) -> tuple[Component, str]:
     """The component and, when the path names one, a version of it. An `@` may also belong to a name."""
+    if "\0" in ecosystem + path:
+        raise Http404("No package has a NUL in its name.")
     if found := components.component(ecosystem, path):
         return found, ""
     name, at, version = path.rpartition("@")

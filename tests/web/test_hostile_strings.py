@@ -206,3 +206,8 @@ def test_json_says_the_names_unchanged(hostile: Manifest, client: Client) -> Non
     assert response["Content-Type"] == "application/json"
     names = {row["name"] for row in json.loads(response.content)["packages"]}
     assert {text for text in NAUGHTY if text.isprintable()} <= names
+
+
+@pytest.mark.parametrize("path", ["apk/wolfi/open%00ssl", "apk/%00", "%00x/y", "apk/wolfi/a@%00"])
+def test_a_component_with_nul_in_its_name_is_not_found(client: Client, path: str) -> None:
+    assert client.get(f"/packages/{path}").status_code == 404

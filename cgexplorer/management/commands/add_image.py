@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from cgexplorer import ingest, jobs
 from cgexplorer.management import telling
+from cgexplorer.management.store_command import StoreCommand
 from cgexplorer.oci import docker_config, registry
 from cgexplorer.oci import reference as references
 from cgexplorer.oci.errors import OciError, Unreachable
@@ -18,7 +19,7 @@ from cgexplorer.oci.reference import Reference
 COULD_NOT_CHECK = 3
 
 
-class Command(BaseCommand):
+class Command(StoreCommand):
     help = "Fetch images from their registries with signatures and attestations, verify and keep them."
 
     def add_arguments(self, parser: CommandParser) -> None:

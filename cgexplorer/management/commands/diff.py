@@ -3,14 +3,15 @@
 import sys
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from cgexplorer.management.store_command import StoreCommand
 from cgexplorer.store.queries.compare import compare
 from cgexplorer.store.queries.references import UnknownReference
 from cgexplorer.web import compare_report
 
 
-class Command(BaseCommand):
+class Command(StoreCommand):
     help = "Compare two stored images: manage.py diff cgr.dev/chainguard/go:1.25 cgr.dev/chainguard/go:1.26"
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from cgexplorer import ingest, jobs
 from cgexplorer.management import telling
+from cgexplorer.management.store_command import StoreCommand
 from cgexplorer.oci import reference as references
 from cgexplorer.oci.errors import OciError
 from cgexplorer.oci.layout import Layout, LayoutEntry
@@ -17,7 +18,7 @@ from cgexplorer.oci.reference import Reference
 from cgexplorer.oci.renamed import Renamed
 
 
-class Command(BaseCommand):
+class Command(StoreCommand):
     help = "Import the images of an OCI image layout folder, with their signatures and attestations."
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import re
+import stat
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import zstandard
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from cgexplorer import ingest
+from cgexplorer.management.store_command import StoreCommand
 from cgexplorer.oci import reference as references
 from cgexplorer.oci.errors import OciError
 
@@ -18,7 +22,7 @@ MAX_BYTES = 128 << 20  # decoded; as an attestation's ceiling
 MAX_NAME_CHARACTERS = 200  # a name has 255 with its registry
 
 
-class Command(BaseCommand):
+class Command(StoreCommand):
     help = "Import unsigned SBOM files (SPDX JSON; .zst is unpacked)."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -30,10 +34,10 @@ class Command(BaseCommand):
             raise CommandError("--as names one image: give one file with it.")
         failed = [file for file in files if not self.take(file, name)]
         if failed:
-            raise CommandError(f"{len(failed)} of {len(files)} files could not be read.")
+            raise CommandError(f"{len(failed)} of {len(files)} files cannot be read as an SBOM.")
 
     def take(self, file: Path, name: str | None) -> bool:
-        """False, with the reason on stderr, when the file cannot be read at all."""
+        """False, with the reason on stderr, when the file cannot be read, or is kept without being JSON."""
         try:
             raw = read(file)
             reference = references.parse(name) if name else None
@@ -46,25 +50,33 @@ class Command(BaseCommand):
         if sbom.indexed:
             contents = sbom.installed_count + sbom.module_count
             self.stdout.write(f"{file.name}: {contents} packages of {sbom.package_count} elements, kept as {stored}")
-        else:
-            self.stdout.write(f"{file.name}: kept as {stored}, not indexed: {sbom.not_indexed_reason}")
-        return True
+            return True
+        self.stderr.write(f"{file.name}: kept as {stored}, not indexed: {sbom.not_indexed_reason}")
+        return is_json(raw)
 
 
 def read(file: Path) -> bytes:
-    """Bytes of the file, unpacked. Raises OSError, or ValueError when it is too large or no zstd."""
-    if file.suffix != ".zst":
-        if file.stat().st_size > MAX_BYTES:
-            raise ValueError(f"larger than {MAX_BYTES >> 20} MiB")
-        return file.read_bytes()
-    with file.open("rb") as packed, zstandard.ZstdDecompressor().stream_reader(packed) as stream:
+    """Bytes of the file, unpacked. Raises OSError, or ValueError when it is too large, no zstd or no plain file."""
+    # Not blocking: opening a FIFO would wait for a writer for ever.
+    with open(os.open(file, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:
+        if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+            raise ValueError("this is no plain file")
         try:
-            raw = stream.read(MAX_BYTES + 1)
+            source = zstandard.ZstdDecompressor().stream_reader(opened) if file.suffix == ".zst" else opened
+            raw = source.read(MAX_BYTES + 1)
         except zstandard.ZstdError as error:
             raise ValueError(f"cannot be unpacked: {error}") from error
     if len(raw) > MAX_BYTES:
-        raise ValueError(f"larger than {MAX_BYTES >> 20} MiB when unpacked")
+        raise ValueError(f"larger than {MAX_BYTES >> 20} MiB")
     return raw
+
+
+def is_json(raw: bytes) -> bool:
+    try:
+        msgspec.json.decode(raw)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True
 
 
 def slug(file: Path) -> str:

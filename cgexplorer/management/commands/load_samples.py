@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from django.conf import settings
-from django.core.management.base import BaseCommand, CommandError
+from django.core.management.base import CommandError
 from django.utils import timezone
 
 from cgexplorer import ingest, jobs
 from cgexplorer.management import telling
+from cgexplorer.management.store_command import StoreCommand
 from cgexplorer.oci.errors import OciError
 from cgexplorer.oci.layout import Layout
 from cgexplorer.oci.reference import Reference
@@ -26,7 +27,7 @@ POLICY = PolicyFields(
 )
 
 
-class Command(BaseCommand):
+class Command(StoreCommand):
     help = "Import the sample images, and the trust root and policy that are theirs alone."
 
     def handle(self, *args: Any, **options: Any) -> None:

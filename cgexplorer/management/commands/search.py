@@ -3,11 +3,12 @@
 import io
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cgexplorer.management.store_command import StoreCommand
 from cgexplorer.oci.digest import short
 from cgexplorer.spdx.purl import full_name
 from cgexplorer.spdx.query import QueryError, parse
@@ -15,7 +16,7 @@ from cgexplorer.store.queries.search import MAX_EXPORT_ROWS, Answer, Hit, search
 from cgexplorer.web import search_report
 
 
-class Command(BaseCommand):
+class Command(StoreCommand):
     help = "Search packages across images: manage.py search 'openssl<3.3.2'"
 
     def add_arguments(self, parser: CommandParser) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
 import signal
 import socket
@@ -12,7 +13,8 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -26,6 +28,7 @@ PORTS_TRIED = 50
 READY_TIMEOUT_S = 60
 STOP_TIMEOUT_S = 15
 WORKER_RESTART_S = 1.0
+WATCH_S = 0.5
 PR_SET_PDEATHSIG = 1
 
 
@@ -35,8 +38,13 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         signal.signal(signal.SIGTERM, _interrupt)
-        started_database = self.start_database()
+        settings.CGEXPLORER_HOME.mkdir(parents=True, exist_ok=True)
         children: dict[str, subprocess.Popen[bytes]] = {}
+        with _shared(settings.CGEXPLORER_HOME) as others_may_live:
+            self.run(children, others_may_live)
+
+    def run(self, children: dict[str, subprocess.Popen[bytes]], others: int) -> None:
+        self.start_database()
         try:
             self.prepare()
             with _listening() as listener:
@@ -50,22 +58,30 @@ class Command(BaseCommand):
         finally:
             signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second Ctrl-C must not leave half of it running
             _stop(children)
-            if started_database:
-                embedded_pg.stop(settings.CGEXPLORER_HOME / "postgres")
+            self.stop_database(others)
 
-    def start_database(self) -> bool:
-        """True when the embedded server was started here, so that it is also stopped here."""
+    def start_database(self) -> None:
         if "DATABASE_URL" in os.environ:
-            return False
+            return
         home = settings.CGEXPLORER_HOME / "postgres"
         with self.step("PostgreSQL"):
-            running = embedded_pg.is_running(home)
             try:
+                if not embedded_pg.is_running(home):
+                    _mark(settings.CGEXPLORER_HOME).touch()
                 embedded_pg.ensure_running(home)
             except embedded_pg.PostgresError as error:
                 raise CommandError(str(error)) from error
             embedded_pg.ensure_database(home, settings.DATABASES["default"]["NAME"])
-        return not running
+
+    def stop_database(self, others: int) -> None:
+        """Stop the server that this or an earlier, killed `up` started, unless another `up` of this home lives."""
+        mark = _mark(settings.CGEXPLORER_HOME)
+        if "DATABASE_URL" in os.environ or not mark.exists():
+            return
+        with suppress(BlockingIOError):
+            fcntl.flock(others, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            embedded_pg.stop(settings.CGEXPLORER_HOME / "postgres")
+            mark.unlink(missing_ok=True)
 
     def prepare(self) -> None:
         with self.step("Schema"):
@@ -105,14 +121,24 @@ class Command(BaseCommand):
         self.stdout.flush()
 
     def watch(self, children: dict[str, subprocess.Popen[bytes]]) -> None:
-        """Start a dead worker again; end when the server dies, since nothing can be seen without it."""
+        """Start a dead worker or database again; end when the server dies, since nothing can be seen without it."""
         while children["server"].poll() is None:
+            self.revive_database()
             if children["worker"].poll() is not None:
                 self.stderr.write(f"The worker ended with {children['worker'].returncode}; starting it again.")
                 time.sleep(WORKER_RESTART_S)
                 children["worker"] = self.start_worker()
-            time.sleep(0.2)
+            time.sleep(WATCH_S)
         raise CommandError(f"The web server ended with {children['server'].returncode}.")
+
+    def revive_database(self) -> None:
+        if "DATABASE_URL" in os.environ or embedded_pg.is_running(settings.CGEXPLORER_HOME / "postgres"):
+            return
+        self.stderr.write("PostgreSQL does not answer; starting it again.")
+        try:
+            embedded_pg.ensure_running(settings.CGEXPLORER_HOME / "postgres")
+        except embedded_pg.PostgresError as error:
+            self.stderr.write(str(error))
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
@@ -123,6 +149,22 @@ class Command(BaseCommand):
         yield
         ready = f"{name}: ready in {time.monotonic() - began:.1f} s"
         self.stdout.write(f"\r{ready}   " if sys.stdout.isatty() else ready)
+
+
+def _mark(home: Path) -> Path:
+    """Says that `up` started the server of this home, not a person by `manage.py db start`."""
+    return home / "database-of-up"
+
+
+@contextmanager
+def _shared(home: Path) -> Iterator[int]:
+    """A lock that every living `up` of this home holds together; who can have it alone is the last."""
+    lock = os.open(home / "up.lock", os.O_RDWR | os.O_CREAT, 0o600)
+    try:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        yield lock
+    finally:
+        os.close(lock)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:

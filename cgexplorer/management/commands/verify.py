@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from cgexplorer import ingest, jobs
 from cgexplorer.management import telling
+from cgexplorer.management.store_command import StoreCommand
 from cgexplorer.oci.digest import short
 from cgexplorer.oci.errors import OciError
 from cgexplorer.store.models import Manifest, Tag
@@ -21,7 +22,7 @@ CONDITION_MET, COULD_NOT_CHECK = 2, 3
 DEFAULT_STATES = "invalid,signer-not-allowed,unsigned"
 
 
-class Command(BaseCommand):
+class Command(StoreCommand):
     unanswered = False  # a registry did not tell what it holds now
     help = "Verify stored images again. Exit: 0 none of --fail-on, 2 one of them, 3 something could not be checked."
 

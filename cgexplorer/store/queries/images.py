@@ -9,6 +9,7 @@ from django.db.models import Count, Max, QuerySet
 
 from cgexplorer import predicates
 from cgexplorer.store.models import Image, Manifest, Tag, TagMove, VerificationRun
+from cgexplorer.store.queries.references import FILES_HOST
 from cgexplorer.store.queries.rows import rows
 
 # Those that need somebody come first.
@@ -18,7 +19,6 @@ URGENCY = (
 )  # fmt: skip
 COLUMNS = ("signature", "SLSA", "apko", "SPDX")
 _TYPES = {**dict.fromkeys(predicates.PROVENANCE_TYPES, "SLSA"), predicates.APKO: "apko", predicates.SPDX: "SPDX"}
-FILES_HOST = "local"  # the "registry" of imported SBOM files
 
 
 class ImageRow(msgspec.Struct, frozen=True):

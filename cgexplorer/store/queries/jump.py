@@ -13,6 +13,7 @@ from cgexplorer.oci.errors import ReferenceError
 from cgexplorer.oci.reference import Reference
 from cgexplorer.spdx import query as queries
 from cgexplorer.store.models import Component, Image, Manifest, Tag
+from cgexplorer.store.queries import references as stored_names
 
 # What no reference holds: a version constraint, a purl.
 _PACKAGE = re.compile(r"[<>=!,\s]|^pkg:|^vers:")
@@ -34,7 +35,7 @@ def target(text: str) -> Target:
     if _PACKAGE.search(text):
         return Target("packages")
     try:
-        reference = references.parse(text)
+        reference = stored_names.parse(text)
     except ReferenceError as error:
         return Target("packages") if _is_package(text) else Target("unknown", problem=str(error))
     stored = _stored(reference) or _by_short_name(text)
@@ -42,6 +43,8 @@ def target(text: str) -> Target:
         return stored
     if "/" not in text and ":" not in text:
         return Target("packages")  # a bare word is a package to look for; a reference names its registry
+    if reference.registry == stored_names.FILES_HOST:
+        return Target("unknown", problem=f"No imported SBOM file is called {reference.name}.")
     return Target("unknown", reference=reference)
 
 

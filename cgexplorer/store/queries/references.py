@@ -7,13 +7,23 @@ from django.db.models import QuerySet
 from cgexplorer.oci import reference as references
 from cgexplorer.oci.digest import is_digest
 from cgexplorer.oci.errors import ReferenceError
+from cgexplorer.oci.reference import Reference
 from cgexplorer.store.models import Image, Manifest, Tag
 
+FILES_HOST = "local"  # the "registry" of imported SBOM files
 MAX_NAMED = 8  # alternatives that a sentence lists
 
 
 class UnknownReference(Exception):
     """Nothing stored has that name. `str(error)` says what is there instead, in a sentence."""
+
+
+def parse(text: str) -> Reference:
+    """As `oci.reference.parse`, and `local/name` is an SBOM file that was imported. Raises ReferenceError."""
+    if not text.startswith(f"{FILES_HOST}/"):
+        return references.parse(text)
+    inside = references.parse(f"{FILES_HOST}.invalid/{text.partition('/')[2]}")
+    return Reference(FILES_HOST, inside.repository, inside.tag, inside.digest)
 
 
 def manifest(text: str) -> Manifest:
@@ -25,7 +35,7 @@ def manifest(text: str) -> Manifest:
             raise UnknownReference(f"No stored image has the digest {text}.")
         return found
     try:
-        reference = references.parse(text)
+        reference = parse(text)
     except ReferenceError as error:
         raise UnknownReference(str(error)) from error
     image = Image.objects.filter(name=reference.name).first()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import msgspec
 
 from cgexplorer.spdx.query import Scope
@@ -91,7 +93,10 @@ def _blind(within: str) -> tuple[Blind, ...]:
     found = rows(
         f"""WITH d AS MATERIALIZED ({within})
         SELECT i.name, {TAGS}, m.digest, m.platform, m.problem, m.state, m.state_reason,
-          sbom.id, sbom.indexed, sbom.not_indexed_reason, sbom.evidence_id, spdx.state, spdx.reason
+          sbom.id, sbom.indexed, sbom.not_indexed_reason, sbom.evidence_id, spdx.state, spdx.reason,
+          (SELECT r.problems FROM store_verificationrun r WHERE r.manifest_id = m.id ORDER BY r.id DESC LIMIT 1),
+          (SELECT count(*) FROM store_evidence e WHERE e.manifest_id = m.id AND e.kind = 'attestation'
+            AND e.state NOT IN ('verified', 'verified-stale') AND e.payload_id IS NULL)
         FROM d JOIN store_manifest m ON m.id = d.id JOIN store_image i ON i.id = m.image_id
         LEFT JOIN LATERAL (SELECT s.id, s.indexed, s.not_indexed_reason, s.evidence_id FROM store_sbom s
           WHERE s.manifest_id = m.id ORDER BY s.id DESC LIMIT 1) sbom ON TRUE
@@ -120,6 +125,8 @@ def _why(
     evidence: int | None,
     spdx_state: str | None,
     spdx_reason: str | None,
+    problems: str | None,
+    unread: int,
 ) -> tuple[str, str]:
     """State and reason in words, the nearest cause first."""
     if problem:
@@ -132,4 +139,9 @@ def _why(
         return "unsigned", "its SBOM is a file that nobody signed"
     if state == "could-not-check":
         return state, state_reason
+    # "Nothing is attached" is a claim: what could not be read, or believed, may have been the SBOM.
+    if found := json.loads(problems or "[]"):
+        return "could-not-check", f"{found[0]['place']} could not be read: {found[0]['reason']}"
+    if unread:
+        return "invalid", f"{unread} attestation{'s' * (unread > 1)} attached whose signature does not hold"
     return state or "could-not-check", "no SBOM is attached to it"

@@ -1,0 +1,29 @@
+"""503 while the database is away: it is started again, and nothing was lost."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+
+from django.db import OperationalError
+from django.http import HttpRequest, HttpResponse
+from django.template import loader
+
+logger = logging.getLogger(__name__)
+RETRY_AFTER_S = 5
+
+
+class DatabaseUnavailableMiddleware:
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponse]) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponse:
+        return self.get_response(request)
+
+    def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, OperationalError):
+            return None
+        logger.error("The database does not answer: %s", str(exception).splitlines()[0][:300] if str(exception) else "")
+        response = HttpResponse(loader.render_to_string("error_503.html"), status=503)
+        response["Retry-After"] = str(RETRY_AFTER_S)
+        return response
