@@ -28,7 +28,10 @@ PAGES = {
     "digest-not-allowed": "digest of python:3.14-fork",
     "digest-unsigned": "digest of python:3.14-local",
     "packages": "digest of nginx:latest/-/packages",
+    "package": "digest of nginx:latest/-/packages/1",
     "tree": "digest of nginx:latest/-/tree",
+    "branch": "digest of nginx:latest/-/tree/1",
+    "files": "digest of nginx:latest/-/files",
     "licenses-of-a-digest": "digest of nginx:latest/-/licenses",
     "attestations": "digest of nginx:latest/-/attestations",
     "provenance": "digest of nginx:latest/-/provenance",
@@ -45,6 +48,8 @@ PAGES = {
     "licenses": "/licenses/",
     "policies": "/policies/",
     "registries": "/registries/",
+    "states": "/states/",
+    "not-stored": "/jump?q=registry.example/app:1",
     "not-found": "/images/samples.example/nothing-here",
 }
 

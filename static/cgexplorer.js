@@ -45,7 +45,7 @@
     "x": () => document.activeElement.closest("tr")?.querySelector("input[type=checkbox]")?.click(),
     "c": () => document.querySelector(".pickbar button[type=submit]")?.click(),
     "y": () => { const link = document.querySelector("link[rel=canonical]"); if (link) history.replaceState(null, "", link.href); },
-    "v": () => document.querySelector("[data-key=v]")?.click(),
+    "v": () => document.querySelector("[data-key=v], main form[action$='/-/reverify'] button")?.click(),
     ".": () => { const first = document.querySelector(".cmd [data-copy]"); if (first) copy(first.dataset.copy); },
     "?": () => document.getElementById("keys")?.showModal(),
   };

@@ -9,7 +9,8 @@ import pytest
 
 NGINX, PYTHON = "samples.example/nginx", "samples.example/python"
 PATHS = ("/", "/images/", f"/images/{NGINX}", f"/images/{NGINX}:latest", "/packages/?q=openssl", "/policies/",
-         f"/compare/?from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64")  # fmt: skip
+         "/packages/?q=log4j-core", "/packages/apk/wolfi/libssl3", "/identities/", "/licenses/", "/registries/",
+         "/states/", "/compare/", f"/compare/?from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64")  # fmt: skip
 OF_A_DIGEST = ("", "/-/packages", "/-/packages/1", "/-/tree", "/-/licenses", "/-/files", "/-/config", "/-/provenance",
                "/-/attestations", "/-/verification")  # fmt: skip
 
@@ -115,6 +116,36 @@ def test_verify_again_shows_its_progress(page: Any) -> None:
     page.get_by_role("button", name="Re-verify").click()
     page.wait_for_url("**/activities/*")
     assert NGINX in page.locator("main").inner_text()
+    page.get_by_role("link", name="Read the report of run").click()
+    page.wait_for_url("**/-/verification/*")
+    assert "Verified." in page.locator("main").inner_text()
+
+
+def test_v_verifies_again_from_the_report_too(page: Any) -> None:
+    page.goto(open_digest(page) + "/-/verification")
+    page.keyboard.press("v")
+    page.wait_for_url("**/activities/*")
+
+
+def test_y_turns_the_tag_into_its_digest(page: Any) -> None:
+    page.goto(f"/images/{NGINX}:latest")
+    page.keyboard.press("y")
+    assert f"/images/{NGINX}@sha256:" in page.url
+
+
+def test_a_shortened_digest_is_copied_in_full(page: Any) -> None:
+    digest = open_digest(page).rpartition("@")[2]
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator(f"button[data-copy='{digest}']").first.click()
+    page.get_by_text("Copied", exact=True).wait_for()
+    assert page.evaluate("navigator.clipboard.readText()") == digest
+
+
+def test_a_search_leads_to_an_image_that_holds_the_package(page: Any) -> None:
+    page.goto("/packages/?q=openssl&v=%3C3.6.3")
+    page.locator("main tbody a[href*='@sha256:']").first.click()
+    page.wait_for_url("**@sha256:**")
+    assert page.get_by_label("Verdict").is_visible()
 
 
 def test_an_unknown_reference_can_be_fetched(page: Any, site: str) -> None:
@@ -127,11 +158,25 @@ def test_an_unknown_reference_can_be_fetched(page: Any, site: str) -> None:
     assert "registry.invalid/app:1" in page.locator("main").inner_text()
 
 
+def too_wide(tab: Any, width: int) -> list[str]:
+    """Pages that scroll sideways: of an image that is verified, and of one whose signer is not allowed."""
+    digest = open_digest(tab)
+    tab.goto(f"/images/{PYTHON}:3.14-fork")
+    fork = tab.locator("a[href*='@sha256:']").first.get_attribute("href")
+    wide = []
+    for path in (*PATHS, *(digest + topic for topic in OF_A_DIGEST), fork, f"{fork}/-/verification"):
+        tab.goto(path)
+        if tab.evaluate("document.documentElement.scrollWidth") > width:
+            wide.append(path)
+    return wide
+
+
 def test_no_page_scrolls_sideways_on_a_telephone(telephone: Any) -> None:
-    digest = open_digest(telephone)
-    for path in (*PATHS, *(digest + topic for topic in OF_A_DIGEST)):
-        telephone.goto(path)
-        assert telephone.evaluate("document.documentElement.scrollWidth") <= 390, path
+    assert too_wide(telephone, 390) == []
+
+
+def test_no_page_scrolls_sideways_on_a_laptop(page: Any) -> None:
+    assert too_wide(page, 1280) == []
 
 
 def test_everything_works_without_javascript(plain: Any) -> None:
