@@ -50,8 +50,16 @@ def as_policy(row: PolicyRow) -> Policy:
         identity=row.identity,
         identity_regexp=row.identity_regexp,
         key_pem=row.key_pem,
+        key_digest=row.key_digest,
+        workflow_trigger=row.workflow_trigger,
+        workflow_sha=row.workflow_sha,
+        workflow_name=row.workflow_name,
+        workflow_repository=row.workflow_repository,
+        workflow_ref=row.workflow_ref,
+        annotations=tuple(sorted(row.annotations.items())),
         require_log=row.require_log,
         require_sct=row.require_sct,
+        use_signed_timestamps=row.use_signed_timestamps,
         max_age_s=row.max_age_s,
     )
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.core.management.base import CommandError, CommandParser
 
+from cgexplorer.management.store_command import StoreCommand
 from cgexplorer.store.judges import as_policy
 from cgexplorer.store.models import Image, PolicyRow, TrustRoot
 from cgexplorer.store.queries.trust import policies_for
@@ -16,8 +17,17 @@ from cgexplorer.verify import trust_root
 from cgexplorer.verify.errors import Fault, VerifyError
 from cgexplorer.verify.signer import check_policy
 
+DIGESTS = ("sha256", "sha384", "sha512")
+WORKFLOW_CLAIMS = {
+    "trigger": "the event, such as push",
+    "sha": "the commit",
+    "name": "name of the workflow",
+    "repository": "owner/name",
+    "ref": "such as refs/heads/main",
+}
 
-class Command(BaseCommand):
+
+class Command(StoreCommand):
     help = "Add a policy, or a new version of one: who may sign the images whose name matches."
 
     def add_arguments(self, parser: CommandParser) -> None:
@@ -30,8 +40,22 @@ class Command(BaseCommand):
         parser.add_argument("--identity", default="", help="certificate identity, exactly")
         parser.add_argument("--identity-regexp", default="", help="RE2, matched against the whole identity")
         parser.add_argument("--key", type=Path, metavar="PEM", help="a public key instead of issuer and identity")
+        parser.add_argument(
+            "--key-digest", default="", choices=DIGESTS, help="hash of signatures with --key, if not the usual one"
+        )
+        for claim, what in WORKFLOW_CLAIMS.items():
+            parser.add_argument(f"--workflow-{claim}", default="", help=f"{what}, exactly, as GitHub certified it")
+        parser.add_argument(
+            "--annotation", action="append", default=[], metavar="KEY=VALUE", help="that the signature must hold"
+        )
         parser.add_argument("--trusted-root", type=Path, metavar="FILE", help="trusted_root.json of a private Sigstore")
         parser.add_argument("--no-log", action="store_true", help="do not require a transparency log entry")
+        parser.add_argument("--no-sct", action="store_true", help="do not require that the certificate was logged")
+        parser.add_argument(
+            "--no-signed-timestamps",
+            action="store_true",
+            help="do not believe a timestamp authority when it was signed",
+        )
         parser.add_argument("--max-age-days", type=int, default=0, help="older signatures are `verified, stale`")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -42,7 +66,16 @@ class Command(BaseCommand):
             identity=options["identity"],
             identity_regexp=options["identity_regexp"],
             key_pem=_text(options["key"]) if options["key"] else "",
+            key_digest=options["key_digest"],
+            workflow_trigger=options["workflow_trigger"],
+            workflow_sha=options["workflow_sha"],
+            workflow_name=options["workflow_name"],
+            workflow_repository=options["workflow_repository"],
+            workflow_ref=options["workflow_ref"],
+            annotations=dict(map(_pair, options["annotation"])),
             require_log=not options["no_log"],
+            require_sct=not options["no_sct"],
+            use_signed_timestamps=not options["no_signed_timestamps"],
             max_age_s=max(0, options["max_age_days"]) * 86400,
         )
         check(options["name"], fields)
@@ -64,6 +97,13 @@ def check(name: str, fields: PolicyFields) -> None:
         check_policy(as_policy(PolicyRow(name=name, **{f: getattr(fields, f) for f in fields.__struct_fields__})))
     except (Fault, VerifyError) as error:
         raise CommandError(f"This policy cannot be used: {_sentence(error)}") from error
+
+
+def _pair(text: str) -> tuple[str, str]:
+    key, equals, value = text.partition("=")
+    if not key or not equals:
+        raise CommandError(f"--annotation {text!r} is not KEY=VALUE.")
+    return key, value
 
 
 def _sentence(error: Exception) -> str:

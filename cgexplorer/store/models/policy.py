@@ -26,8 +26,17 @@ class PolicyRow(models.Model):
     identity = models.TextField(blank=True)
     identity_regexp = models.TextField(blank=True)
     key_pem = models.TextField(blank=True)
+    key_digest = models.CharField(max_length=8, blank=True)  # hash of signatures with the key; "" = the usual one
+    # Claims of GitHub's certificates that must be exactly so; "" asks for nothing.
+    workflow_trigger = models.TextField(blank=True)
+    workflow_sha = models.TextField(blank=True)
+    workflow_name = models.TextField(blank=True)
+    workflow_repository = models.TextField(blank=True)
+    workflow_ref = models.TextField(blank=True)
+    annotations = models.JSONField(default=dict, blank=True)  # {key: value} that the signed claims must hold
     require_log = models.BooleanField(default=True)
     require_sct = models.BooleanField(default=True)
+    use_signed_timestamps = models.BooleanField(default=True)
     max_age_s = models.IntegerField(default=0)
     trust_root = models.ForeignKey(TrustRoot, models.PROTECT, null=True)  # null = the shipped public-good root
     created_at = models.DateTimeField(auto_now_add=True)

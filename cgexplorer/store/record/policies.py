@@ -20,8 +20,16 @@ class PolicyFields(msgspec.Struct, frozen=True):
     identity: str = ""
     identity_regexp: str = ""
     key_pem: str = ""
+    key_digest: str = ""
+    workflow_trigger: str = ""
+    workflow_sha: str = ""
+    workflow_name: str = ""
+    workflow_repository: str = ""
+    workflow_ref: str = ""
+    annotations: dict[str, str] = {}
     require_log: bool = True
     require_sct: bool = True
+    use_signed_timestamps: bool = True
     max_age_s: int = 0
 
 
