@@ -139,11 +139,11 @@ def check_conformance(*, sbom_id: int) -> None:
 @app.task(name="requeue_stalled", queue="fetch", queueing_lock="requeue_stalled", pass_context=False)
 async def requeue_stalled(timestamp: int) -> None:
     """Take up the jobs of workers that no longer live."""
-    manager = app.job_manager
-    await manager.prune_stalled_workers(STALLED_AFTER_S)
-    for job in await manager.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
+    queue = app.job_manager
+    await queue.prune_stalled_workers(STALLED_AFTER_S)
+    for job in await queue.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
         logger.warning("Job %s (%s) lost its worker and is queued again.", job.id, job.task_name)
-        await manager.retry_job(job)
+        await queue.retry_job(job)
 
 
 @contextmanager
