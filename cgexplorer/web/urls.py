@@ -12,6 +12,7 @@ from cgexplorer.web import (
     component,
     converters,
     digests,
+    evidence,
     home,
     images,
     packages,
@@ -67,6 +68,7 @@ urlpatterns = [
     path(f"{DIGEST}/-/verification/<int:run>.json", verification.verification_json, name="verification-run-json"),
     path(f"{DIGEST}/-/verification", verification.verification_report, name="verification"),
     path(f"{DIGEST}/-/verification/<int:run>", verification.verification_report, name="verification-run"),
+    path(f"{DIGEST}/-/evidence.zip", evidence.evidence_zip, name="evidence-zip"),
     path(f"{DIGEST}/-/reverify", digests.reverify, name="reverify"),
     path(DIGEST, digests.digest_page, name="digest"),
     # across images

@@ -1,0 +1,85 @@
+"""By which rules it was judged: policies, keys and trust roots, each as a file that cosign can be given."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import msgspec
+
+from cgexplorer.export import cosign
+from cgexplorer.store.judges import as_policy
+from cgexplorer.store.models import PolicyRow, TrustRoot
+from cgexplorer.store.queries import payloads
+from cgexplorer.store.queries.exports import Subject
+from cgexplorer.verify.policy import Policy
+from cgexplorer.verify.trust_root import PUBLIC_GOOD_SHA256
+
+
+class _Policy(msgspec.Struct, frozen=True, omit_defaults=True):
+    """A policy as it decided."""
+
+    pattern: str  # of the image names that it is for
+    trusted_root_sha256: str
+    rules: Policy  # patterns match whole values
+    key_file: str = ""
+
+
+class _Root(msgspec.Struct, frozen=True):
+    name: str
+    sha256: str
+    file: str
+
+
+class _File(msgspec.Struct, frozen=True):
+    policies: tuple[_Policy, ...]
+    trusted_roots: tuple[_Root, ...]
+    schema: str = "cgexplorer.policy/1"
+
+
+class Rules:
+    """Names of the files that hold keys and trust roots; the first of each has the name that everybody expects."""
+
+    def __init__(self, subjects: tuple[Subject, ...]) -> None:
+        policies = {
+            one.row.policy.pk: one.row.policy for subject in subjects for one in subject.judged if one.row.policy
+        }
+        self._policies = sorted(policies.values(), key=lambda one: (one.name, one.version))
+        self._roots: dict[str, TrustRoot] = {root.sha256: root for subject in subjects for root in subject.trust_roots}
+        self._root_names = {
+            sha256: "trusted_root.json" if number == 0 else f"trusted_root-{number + 1}.json"
+            for number, sha256 in enumerate(self._roots)
+        }
+        with_key = [one for one in self._policies if one.key_pem]
+        self._keys = {
+            one.pk: cosign.KEY if number == 0 else f"cosign-{number + 1}.pub" for number, one in enumerate(with_key)
+        }
+
+    def flags(self, policy: PolicyRow | None, identity: str, issuer: str, root_sha256: str) -> list[str] | None:
+        """cosign's flags for who must have signed, and by which root; None when nobody can be named."""
+        key = self._keys.get(policy.pk, cosign.KEY) if policy else cosign.KEY
+        signer = cosign.signer_flags(policy, identity, issuer, key)
+        if signer is None or root_sha256 not in self._root_names:
+            return None
+        return [f"--trusted-root={self._root_names[root_sha256]}", *signer, *cosign.waivers(policy)]
+
+    def files(self) -> Iterator[tuple[str, bytes]]:
+        for policy in self._policies:
+            if policy.pk in self._keys:
+                yield self._keys[policy.pk], policy.key_pem.encode()
+        for sha256, root in self._roots.items():
+            yield self._root_names[sha256], payloads.content(root.payload)
+        whole = _File(
+            policies=tuple(map(self._policy, self._policies)),
+            trusted_roots=tuple(
+                _Root(one.name, sha256, self._root_names[sha256]) for sha256, one in self._roots.items()
+            ),
+        )
+        yield "policy.json", msgspec.json.format(msgspec.json.encode(whole), indent=2)
+
+    def _policy(self, row: PolicyRow) -> _Policy:
+        return _Policy(
+            pattern=row.pattern,
+            trusted_root_sha256=row.trust_root.sha256 if row.trust_root else PUBLIC_GOOD_SHA256,
+            rules=as_policy(row),
+            key_file=self._keys.get(row.pk, ""),
+        )

@@ -1,0 +1,85 @@
+"""`verify.sh`: what a person would type to check an evidence bundle with stock cosign 3, without a network.
+
+Every value from outside is one shell word (`shlex.quote`), given as `--flag=value`: neither code nor a flag.
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Iterable
+
+import msgspec
+
+_HEAD = r"""#!/bin/sh
+# Checks this folder with stock cosign 3 and no network. Exit: 0 all holds, 1 something does not, 3 could not check.
+set -u
+cd "$(dirname "$0")" || exit 3
+COSIGN="${COSIGN:-cosign}"
+command -v "$COSIGN" >/dev/null 2>&1 || { echo "cosign is not here: install cosign 3, or set COSIGN." >&2; exit 3; }
+failed=0
+bad() { echo "FAILED: $1" >&2; failed=1; }
+if command -v sha256sum >/dev/null 2>&1; then sha256() { sha256sum "$1"; }; else sha256() { shasum -a 256 "$1"; }; fi
+
+named() { # file, the sha256 it must have
+    [ "$(sha256 "$1" | cut -c1-64)" = "$2" ] || bad "$1 has not the digest that its name says"
+}
+payload() { # the signed statement in a bundle
+    sed -n 's/.*"payload" *: *"\([A-Za-z0-9+\/=]*\)".*/\1/p' "$1" | base64 -d 2>/dev/null
+}
+predicate() { # bundle, first byte and length in the statement, file
+    payload "$1" | tail -c "+$2" | head -c "$3" | cmp -s - "$4" || bad "$4 is not what was signed in $1"
+}
+slice() { # bundle, first byte, length, file
+    tail -c "+$2" "$1" | head -c "$3" | cmp -s - "$4" || bad "$4 is not the envelope in $1"
+}
+attestation() { # bundle, flags
+    bundle="$1"; shift
+    if "$COSIGN" verify-blob-attestation --bundle="$bundle" "$@" >/dev/null 2>"$errors"
+    then echo "Verified: $bundle"; else bad "$bundle"; cat "$errors" >&2; fi
+}
+signature() { # bundle, payload, what names the image in the payload, flags
+    bundle="$1"; signed="$2"; image="$3"; shift 3
+    grep -qF -e "$image" "$signed" || bad "$signed names another image"
+    if "$COSIGN" verify-blob --bundle="$bundle" --new-bundle-format "$@" "$signed" >/dev/null 2>"$errors"
+    then echo "Verified: $bundle"; else bad "$bundle"; cat "$errors" >&2; fi
+}
+errors="$(mktemp)" || exit 3
+trap 'rm -f "$errors"' EXIT
+"""
+
+
+class Step(msgspec.Struct, frozen=True):
+    """One call of a function of the script, and what it is about."""
+
+    function: str
+    arguments: tuple[str, ...]
+
+    def line(self) -> str:
+        return " ".join([self.function, *map(shlex.quote, self.arguments)])
+
+
+def note(text: str) -> Step:
+    """A sentence on stderr."""
+    return Step("echo >&2", (text,))
+
+
+def failure(text: str) -> Step:
+    return Step("bad", (text,))
+
+
+def write(steps: Iterable[Step], names: Iterable[str]) -> str:
+    """The script. `names` are all files of SHA256SUMS in its order, this script among them."""
+    listed = " \\\n    ".join(map(shlex.quote, names))
+    lines = [
+        _HEAD,
+        "# Every file, and SHA256SUMS itself, is as it was written.",
+        f"for file in \\\n    {listed}",
+        'do sha256 "$file"; done | cmp -s - SHA256SUMS || bad "a file is not what SHA256SUMS says"',
+        "",
+        *(step.line() for step in steps),
+        "",
+        '[ "$failed" = 0 ] && echo "All that was verified holds." && exit 0',
+        'echo "Not all of it holds; see above." >&2',
+        "exit 1",
+    ]
+    return "\n".join(lines) + "\n"

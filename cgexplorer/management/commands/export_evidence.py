@@ -1,0 +1,45 @@
+"""Everything about one digest in a file that others can check with stock cosign, without cgexplorer and a network."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import CommandError, CommandParser
+
+from cgexplorer import export
+from cgexplorer.management.store_command import COULD_NOT_CHECK, StoreCommand
+from cgexplorer.store.queries import references
+from cgexplorer.store.queries.payloads import Damaged
+
+
+class Command(StoreCommand):
+    help = "Write the evidence bundle of a stored image: manage.py export_evidence REF --output evidence.zip"
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("reference", metavar="REF")
+        parser.add_argument("--output", required=True, type=Path, metavar="FILE")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        target: Path = options["output"]
+        try:
+            manifest = references.manifest(options["reference"])
+        except references.UnknownReference as error:
+            raise CommandError(str(error), returncode=COULD_NOT_CHECK) from error
+        try:
+            # Whole or not at all: half a bundle must not look like one.
+            with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
+                try:
+                    export.write(manifest, file)
+                    os.fchmod(file.fileno(), 0o644)
+                    Path(file.name).replace(target)
+                except BaseException:
+                    Path(file.name).unlink()
+                    raise
+        except OSError as error:
+            raise CommandError(f"{target} cannot be written: {error.strerror}.") from error
+        except (export.TooLarge, Damaged) as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write(f"{target}: evidence of {manifest.image.name}@{manifest.digest}")
