@@ -15,7 +15,7 @@ from cgexplorer.oci.evidence import Evidence
 from cgexplorer.store.models import Manifest, PolicyRow, VerdictRow
 from tests.fakes.sigstore import GITHUB, WORKFLOW
 from tests.fakes.source import MemorySource
-from tests.ingesting import fetch, sigstore
+from tests.ingesting import fetch, signed_image, sigstore
 
 pytestmark = pytest.mark.django_db
 KEYLESS = ("--issuer", GITHUB, "--identity", WORKFLOW)
@@ -124,6 +124,42 @@ def test_every_field_makes_a_new_version_and_is_shown(add_policy: Callable[..., 
     for _, value, _, _ in FIELDS:
         assert f"<code>{value}</code>" in page
     assert "timestamp authorities are not believed" in page
+
+
+def test_annotations_are_asked_of_the_image_signature_and_not_of_attestations(
+    add_policy: Callable[..., PolicyRow],
+) -> None:
+    add_policy(*KEYLESS, "--annotation", "env=prod")
+    source = signed_image()
+    digest = source.tagged["latest"]
+    del source.tagged[digest.replace(":", "-") + ".sig"]
+    source.attach(keyless(digest))
+    fetch(source)
+    assert set(VerdictRow.objects.values_list("evidence__kind", "state")) == {
+        ("signature", "verified"),
+        ("attestation", "verified"),
+    }
+
+
+def test_the_commands_of_the_page_ask_for_the_same(add_policy: Callable[..., PolicyRow], client: Client) -> None:
+    add_policy(*KEYLESS, "--annotation", "env=prod", "--workflow-ref", "refs/heads/main")
+    assert verdict(keyless)[0] == "verified"
+    manifest = Manifest.objects.get()
+    page = client.get(reverse("verification", args=[manifest.image.name, manifest.digest])).content.decode()
+    assert "--annotations=env=prod" in page
+    assert "--certificate-github-workflow-ref=refs/heads/main" in page
+
+
+def test_the_commands_name_the_hash_of_the_key(
+    add_policy: Callable[..., PolicyRow], client: Client, tmp_path: Path
+) -> None:
+    key = tmp_path / "cosign.pub"
+    key.write_text(sigstore().keypair().public_pem)
+    add_policy("--key", str(key), "--key-digest", "sha256")
+    assert verdict(by_key)[0] == "verified"
+    manifest = Manifest.objects.get()
+    page = client.get(reverse("verification", args=[manifest.image.name, manifest.digest])).content.decode()
+    assert "--signature-digest-algorithm=sha256" in page
 
 
 def test_an_annotation_without_a_value_is_refused(add_policy: Callable[..., PolicyRow]) -> None:

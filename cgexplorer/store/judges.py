@@ -5,7 +5,9 @@ from __future__ import annotations
 import datetime as dt
 from functools import lru_cache
 
-from cgexplorer.oci.evidence import Evidence
+import msgspec
+
+from cgexplorer.oci.evidence import Evidence, Kind
 from cgexplorer.store.models import PolicyRow
 from cgexplorer.store.queries import payloads
 from cgexplorer.store.queries.trust import policies_for
@@ -34,11 +36,20 @@ class Judges:
     def judge(self, evidence: Evidence, digest: str, now: dt.datetime) -> tuple[Verdict, int | None]:
         """The best verdict, and the policy that decided."""
         verdicts = [
-            (verifier.verify(evidence, digest, policy, now=now), policy_id)
+            (_verdict(verifier, evidence, digest, policy, now), policy_id)
             for verifier, policy, policy_id in self._judges
         ]
         decisive = summary.best([verdict for verdict, _ in verdicts])
         return next(pair for pair in verdicts if pair[0] is decisive)
+
+
+def _verdict(verifier: Verifier, evidence: Evidence, digest: str, policy: Policy | None, now: dt.datetime) -> Verdict:
+    verdict = verifier.verify(evidence, digest, policy, now=now)
+    if policy is None or not policy.annotations or verdict.kind is not Kind.ATTESTATION:
+        return verdict
+    # Annotations are asked of image signatures: cosign's verify-attestation cannot ask for them either. The kind is
+    # that of the signed contents, or the verdict is bad without them too.
+    return verifier.verify(evidence, digest, msgspec.structs.replace(policy, annotations=()), now=now)
 
 
 def as_policy(row: PolicyRow) -> Policy:

@@ -38,8 +38,12 @@ def cosign(
     flags += waivers(policy)
     if trust_root and (trust_root.is_sample or trust_root.name != PUBLIC_GOOD):
         flags.append("--trusted-root=trusted_root.json")
+    if policy and policy.key_digest:
+        flags.append(f"--signature-digest-algorithm={policy.key_digest}")
     reference = f"{manifest.image.name}@{manifest.digest}"
-    commands = [Command("Signature", _lines("cosign verify", [*flags, reference]))]
+    # verify-attestation knows no annotations.
+    annotations = [f"--annotations={key}={value}" for key, value in (policy.annotations if policy else {}).items()]
+    commands = [Command("Signature", _lines("cosign verify", [*flags, *annotations, reference]))]
     for predicate_type in predicate_types:
         arguments = [f"--type={predicate_type}", *flags, reference]
         commands.append(Command(f"{label(predicate_type)} attestation", _lines("cosign verify-attestation", arguments)))

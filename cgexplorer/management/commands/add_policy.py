@@ -46,7 +46,7 @@ class Command(StoreCommand):
         for claim, what in WORKFLOW_CLAIMS.items():
             parser.add_argument(f"--workflow-{claim}", default="", help=f"{what}, exactly, as GitHub certified it")
         parser.add_argument(
-            "--annotation", action="append", default=[], metavar="KEY=VALUE", help="that the signature must hold"
+            "--annotation", action="append", default=[], metavar="KEY=VALUE", help="that an image signature must hold"
         )
         parser.add_argument("--trusted-root", type=Path, metavar="FILE", help="trusted_root.json of a private Sigstore")
         parser.add_argument("--no-log", action="store_true", help="do not require a transparency log entry")
