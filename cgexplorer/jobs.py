@@ -109,7 +109,6 @@ def ask_again(manifest: Manifest, *, trigger: str) -> VerificationRun:
         return ingest.reverify(manifest, now=timezone.now(), trigger=trigger, live=source)
 
 
-@app.periodic(cron=settings.NIGHTLY_CRON)
 @app.task(name="reverify_tagged", queue="verify", queueing_lock="reverify_tagged")
 def reverify_tagged(timestamp: int) -> None:
     """Queue a verification of everything that a tag points to, and of its platforms: one job each.
@@ -119,6 +118,10 @@ def reverify_tagged(timestamp: int) -> None:
     activities.forget("schedule", older_than=KEEP_NIGHTLY)
     for manifest in tagged():
         defer_reverify(manifest, trigger="schedule")
+
+
+if settings.NIGHTLY_CRON:
+    app.periodic(cron=settings.NIGHTLY_CRON)(reverify_tagged)
 
 
 def defer_conformance(image_name: str) -> None:

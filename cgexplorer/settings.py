@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, unquote, urlsplit
 
+from croniter import croniter  # type: ignore[import-untyped]  # comes with procrastinate
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
@@ -57,8 +58,10 @@ HOST = os.environ.get("HOST", "127.0.0.1")
 PORT = int(os.environ.get("PORT", "8000"))
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", f"localhost,127.0.0.1,[::1],{HOST}").split(",")
 INSECURE_REGISTRIES = frozenset(filter(None, os.environ.get("CGEXPLORER_INSECURE_REGISTRIES", "").split(",")))
-# When everything tagged is verified again: five fields of cron, UTC.
-NIGHTLY_CRON = os.environ.get("CGEXPLORER_NIGHTLY", "17 3 * * *")
+# When everything tagged is verified again: five fields of cron, UTC; "" = never.
+NIGHTLY_CRON = os.environ.get("CGEXPLORER_NIGHTLY", "17 3 * * *").strip()
+if NIGHTLY_CRON and not croniter.is_valid(NIGHTLY_CRON):
+    raise ImproperlyConfigured(f"CGEXPLORER_NIGHTLY is {NIGHTLY_CRON!r}, which cron does not read: try '17 3 * * *'.")
 
 INSTALLED_APPS = [
     "django.contrib.contenttypes",

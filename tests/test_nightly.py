@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from django.db import connection
@@ -89,6 +92,20 @@ def test_the_worker_verifies_what_the_night_queued() -> None:
 def test_the_night_is_at_seventeen_past_three() -> None:
     (periodic,) = [one for one in app.periodic_registry.periodic_tasks.values() if one.task.name == "reverify_tagged"]
     assert periodic.cron == "17 3 * * *"
+
+
+@pytest.mark.parametrize(
+    ("when", "said"), [("nonsense", "which cron does not read"), ("", "none"), ("5 4 * * 0", "5 4")]
+)
+def test_another_time_is_a_setting_and_a_wrong_one_is_a_sentence(when: str, said: str) -> None:
+    program = (
+        "import django; django.setup(); from procrastinate.contrib.django import app; from cgexplorer import jobs;"
+        "print(*[one.cron for one in app.periodic_registry.periodic_tasks.values()"
+        " if one.task.name == 'reverify_tagged'] or ['none'])"
+    )
+    environment = {**os.environ, "CGEXPLORER_NIGHTLY": when, "DJANGO_SETTINGS_MODULE": "cgexplorer.settings"}
+    done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
+    assert said in done.stdout + done.stderr
 
 
 def test_a_manifest_without_evidence_has_nothing_to_judge_anew() -> None:
