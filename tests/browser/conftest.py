@@ -11,7 +11,7 @@ import pytest
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def site() -> Iterator[str]:
     """Its address. Without a browser nothing is started."""
     pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
@@ -25,8 +25,9 @@ def site() -> Iterator[str]:
             yield address
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(site: str) -> Iterator[Any]:
+    """Ended with the module: Playwright keeps an event loop, and Django refuses the database where one runs."""
     from playwright.sync_api import sync_playwright
 
     from scripts.screenshots import CHROMIUM_FLAGS
