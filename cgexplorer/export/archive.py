@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import zipfile
+from contextlib import closing
 from typing import IO
 
 from cgexplorer.export import evidence, page, rules, script
@@ -52,7 +53,11 @@ class Archive:
 
 def write(manifest: Manifest, file: IO[bytes]) -> None:
     """The evidence bundle of this digest, of an index with its platforms. Raises TooLarge, payloads.Damaged."""
-    archive = Archive(file)
+    with closing(Archive(file)) as archive:
+        _fill(archive, manifest)
+
+
+def _fill(archive: Archive, manifest: Manifest) -> None:
     found = exports.subjects(manifest)
     written = rules.Rules(found)
     for name, content in written.files():
@@ -69,7 +74,6 @@ def write(manifest: Manifest, file: IO[bytes]) -> None:
     names = sorted([*archive.sha256s, "verify.sh"])
     archive.add("verify.sh", script.write(steps, names).encode(), 0o755)
     archive.add("SHA256SUMS", "".join(f"{archive.sha256s[name]}  {name}\n" for name in names).encode())
-    archive.close()
 
 
 def _manifests(archive: Archive, manifest: Manifest, found: tuple[exports.Subject, ...]) -> list[Step]:
@@ -90,8 +94,10 @@ def _verdict(report: shapes.Report) -> list[Step]:
         if subject.state in _TRUSTED:
             continue
         text = f"{subject.digest} is {subject.state}: {subject.reason}"
-        # An index names platforms that need not be stored here: the report says so, and nothing about them is claimed.
-        steps.append(script.failure(text) if subject.digest == report.digest else script.note(text))
+        attested = subject.state is State.UNSIGNED and any(one.state in _TRUSTED for one in subject.evidence)
+        # Many sign only the index, and platforms need not be stored here: the report says so, nothing is claimed.
+        failing = subject.digest == report.digest or subject.state in (State.INVALID, State.SIGNER_NOT_ALLOWED)
+        steps.append(script.failure(text) if failing and not attested else script.note(text))
     if report.state is State.NO_POLICY:
         steps.append(script.note("No policy says who should sign: the signer that was found was asked for."))
     return steps
