@@ -70,7 +70,8 @@ class Build(msgspec.Struct, frozen=True):
 
     repository: str = ""  # "https://github.com/acme/images"
     commit: str = ""
-    workflows: tuple[str, ...] = ()  # the one that was started, and the reusable one that signed
+    started: str = ""  # the workflow that was started; certificates before 2023 do not name it
+    signing: str = ""  # the workflow that signed: the same, or a reusable one that it called
     run: str = ""
 
 
@@ -308,26 +309,32 @@ def _repository(uri: str) -> str:
 
 
 def _workflow(given: Documents) -> Row:
-    workflows = given.build.workflows if given.build else ()
-    expected = f"certificate: {_named(workflows)}" if workflows else "certificate: no workflow"
-    if given.provenance is None:
+    """What was started must be what was started, and what signed be the builder: they differ for reusable workflows."""
+    build, said = given.build or Build(), given.provenance
+    certified = [one for one in (build.started, build.signing) if one]
+    expected = f"certificate: {_named(certified)}" if certified else "certificate: no workflow"
+    if said is None:
         return _not_run(Name.WORKFLOW, expected, "there is no provenance")
-    said = _stated_workflow(given.provenance)
-    if not said:
+    started, builder = _started(said), said.builder_id if _WORKFLOW.fullmatch(said.builder_id) else ""
+    stated = [one for one in (started, builder) if one]
+    if not stated:
         return _not_run(Name.WORKFLOW, expected, "the SLSA statement names no workflow")
-    if not workflows:
-        return _not_run(Name.WORKFLOW, expected, f"provenance: {said}")
-    outcome = Outcome.PASSED if any(_is_workflow(one, said) for one in workflows) else Outcome.FAILED
-    return _row(Name.WORKFLOW, outcome, expected, f"provenance: {said}")
+    found = f"provenance: {_named(stated)}"
+    pairs = [(one, other) for one, other in ((build.started, started), (build.signing, builder)) if one and other]
+    if pairs:
+        same = all(_is_workflow(one, other) for one, other in pairs)
+        return _row(Name.WORKFLOW, Outcome.PASSED if same else Outcome.FAILED, expected, found)
+    # One tells what was started, the other what signed: only when these are one workflow can that be seen.
+    same = any(_is_workflow(one, other) for one in certified for other in stated)
+    return _row(Name.WORKFLOW, Outcome.PASSED if same else Outcome.NOT_RUN, expected, found)
 
 
-def _stated_workflow(said: Provenance) -> str:
-    if said.entry_point and said.source_uri:
-        parameters = dict(said.external_parameters)
-        ref = parameters.get("workflow.ref") or said.source_uri.partition("@")[2]
-        workflow = f"{_repository(said.source_uri)}/{said.entry_point.lstrip('/')}"
-        return f"{workflow}@{ref}" if ref else workflow
-    return said.builder_id if _WORKFLOW.fullmatch(said.builder_id) else ""
+def _started(said: Provenance) -> str:
+    if not (said.entry_point and said.source_uri):
+        return ""
+    ref = dict(said.external_parameters).get("workflow.ref") or said.source_uri.partition("@")[2]
+    workflow = f"{_repository(said.source_uri)}/{said.entry_point.lstrip('/')}"
+    return f"{workflow}@{ref}" if ref else workflow
 
 
 def _is_workflow(certified: str, said: str) -> bool:

@@ -55,7 +55,13 @@ PROVENANCE = Provenance(
     source_digest=COMMIT,
     internal_parameters=(("bash", "5.3-r12"), ("openssl", "3.6.3-r3")),
 )
-BUILD = Build(repository=REPOSITORY, commit=COMMIT, workflows=(f"{WORKFLOW}@refs/heads/main",), run=RUN)
+BUILD = Build(
+    repository=REPOSITORY,
+    commit=COMMIT,
+    started=f"{WORKFLOW}@refs/heads/main",
+    signing=f"{WORKFLOW}@refs/heads/main",
+    run=RUN,
+)
 SIGNER = Signer(f"{WORKFLOW}@refs/heads/main", "https://token.actions.githubusercontent.com", "ab" * 32)
 AGREEING = Documents(
     digest=DIGEST,
@@ -210,6 +216,26 @@ def test_silence_is_neither_agreement_nor_contradiction(name: Name, missing: dic
 )  # fmt: skip
 def test_other_words_for_the_same_agree(name: Name, said: dict[str, Any]) -> None:
     assert row(name, **said).outcome == "passed"
+
+
+GENERATOR = "https://github.com/acme/generator/.github/workflows/container.yml@refs/tags/v1.4.0"
+CALLED = {"builder_id": GENERATOR, "source_uri": f"git+{REPOSITORY}", "entry_point": ".github/workflows/release.yaml"}
+
+
+def test_a_reusable_workflow_is_the_builder_and_its_caller_what_was_started() -> None:
+    given = {"build": build(signing=GENERATOR), "provenance": provenance(**CALLED)}
+    assert row(Name.WORKFLOW, **given).outcome == "passed"
+    given["provenance"] = provenance(**CALLED | {"entry_point": ".github/workflows/other.yaml"})
+    assert row(Name.WORKFLOW, **given).outcome == "failed"
+    given["provenance"] = provenance(**CALLED | {"builder_id": GENERATOR.replace("generator", "mallory")})
+    assert row(Name.WORKFLOW, **given).outcome == "failed"
+
+
+def test_an_old_certificate_that_names_only_the_reusable_workflow_contradicts_nothing() -> None:
+    given = {"build": build(started="", signing=GENERATOR), "provenance": provenance(**CALLED)}
+    assert row(Name.WORKFLOW, **given).outcome == "passed"
+    given["provenance"] = provenance(**CALLED | {"builder_id": "https://ci.example"})
+    assert row(Name.WORKFLOW, **given).outcome == "not-run"
 
 
 def test_variables_that_apko_adds_are_named_but_no_difference() -> None:

@@ -72,6 +72,16 @@ def test_the_documents_of_a_real_image_agree(postgres: Manifest) -> None:
     assert found["commit"].found == "the SLSA statement names no source commit"
 
 
+@pytest.mark.parametrize(("version", "run"), [("v1.4.0", "not-run"), ("v1.9.0", "passed"), ("v2.0.0", "passed")])
+def test_real_provenance_of_a_reusable_workflow_agrees_with_its_certificate(
+    shared: Path, capsys: pytest.CaptureFixture[str], version: str, run: str
+) -> None:
+    layout = shared / "slsa-container-layouts" / version / "container_workflow_dispatch"
+    call_command("import_layout", str(layout), "--as", "ghcr.io/slsa-framework/example:1")
+    (found,) = (rows for one in Manifest.objects.all() if (rows := outcomes(one)))
+    assert (found["commit"], found["workflow"], found["run"]) == ("passed", "passed", run)
+
+
 def test_the_page_and_the_report_show_the_same_rows(
     postgres: Manifest, client: Client, capsys: pytest.CaptureFixture[str]
 ) -> None:

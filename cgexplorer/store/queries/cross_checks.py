@@ -121,12 +121,12 @@ def _build(certificate: Certificate | None) -> Build | None:
     if certificate is None:
         return None
     stated = {one.name: one.value for one in certificate.extensions}
-    workflows = (stated.get("Build Config URI", ""), stated.get("Build Signer URI", ""))
     return Build(
         repository=stated.get("Source Repository URI", "") or stated.get("GitHub Workflow Repository", ""),
         commit=stated.get("Source Repository Digest", "") or stated.get("GitHub Workflow SHA", ""),
+        started=stated.get("Build Config URI", ""),
         # Certificates before 2023 name the workflow only as their subject.
-        workflows=tuple(dict.fromkeys(filter(None, workflows))) or tuple(filter(_is_workflow, certificate.subjects)),
+        signing=stated.get("Build Signer URI", "") or next(filter(_is_workflow, certificate.subjects), ""),
         run=stated.get("Run Invocation URI", ""),
     )
 
