@@ -72,6 +72,7 @@ PAGES = {
     "provenance": Page(6, DIGEST),
     "config": Page(6, DIGEST),
     "verification": Page(12, DIGEST),
+    "evidence-zip": Page(60, DIGEST, kind="application/zip"),
     "verification-json": Page(7, DIGEST, kind=JSON),
     "verification-run": Page(12, (*DIGEST, "run")),
     "verification-run-json": Page(7, (*DIGEST, "run"), kind=JSON),
