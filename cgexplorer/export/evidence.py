@@ -12,6 +12,7 @@ from cgexplorer.oci import signed_forms
 from cgexplorer.oci.evidence import Evidence as Found
 from cgexplorer.oci.evidence import Form, Kind
 from cgexplorer.predicates import label
+from cgexplorer.store.judges import as_policy
 from cgexplorer.store.models import Manifest
 from cgexplorer.store.queries import attestations, exports, payloads
 from cgexplorer.store.queries.verification import Judged
@@ -58,14 +59,17 @@ def _call(judged: Judged, digest: str, found: Found, bundle_name: str, layer: st
         return [script.note(f"Not checked by cosign: {layer} has no signer that a flag could name.")]
     if row.time_source == "timestamp authority":
         flags.append("--use-signed-timestamps")
+    steps: list[Step] = []
+    if row.policy and as_policy(row.policy).annotations:
+        steps.append(script.note(f"The annotations that the policy asks for are not compared by cosign in {layer}."))
     if found.media_type == SIMPLE_SIGNING:
         pattern = rb'"docker-manifest-digest"\s*:\s*"' + digest.encode() + b'"'
         named = re.search(pattern, found.content)
         if named is None or b"\n" in named[0]:
             return [script.failure(f"{layer} names the image in a way that this script cannot read.")]
-        return [Step("signature", (bundle_name, layer, named[0].decode(), *flags))]
+        return [*steps, Step("signature", (bundle_name, layer, named[0].decode(), *flags))]
     asked = [f"--type={row.predicate_type}", f"--digest={digest[7:]}", "--digestAlg=sha256"]
-    return [Step("attestation", (bundle_name, *flags, *asked))]
+    return [*steps, Step("attestation", (bundle_name, *flags, *asked))]
 
 
 def _envelope(write: Add, judged: Judged, bundle_name: str, bundle: bytes, name: str) -> list[Step]:

@@ -17,7 +17,8 @@ cd "$(dirname "$0")" || exit 3
 COSIGN="${COSIGN:-cosign}"
 command -v "$COSIGN" >/dev/null 2>&1 || { echo "cosign is not here: install cosign 3, or set COSIGN." >&2; exit 3; }
 failed=0
-bad() { echo "FAILED: $1" >&2; failed=1; }
+say() { printf '%s\n' "$1" >&2; }
+bad() { say "FAILED: $1"; failed=1; }
 if command -v sha256sum >/dev/null 2>&1; then sha256() { sha256sum "$1"; }; else sha256() { shasum -a 256 "$1"; }; fi
 
 named() { # file, the sha256 it must have
@@ -60,7 +61,7 @@ class Step(msgspec.Struct, frozen=True):
 
 def note(text: str) -> Step:
     """A sentence on stderr."""
-    return Step("echo >&2", (text,))
+    return Step("say", (text,))
 
 
 def failure(text: str) -> Step:
