@@ -45,7 +45,8 @@ def add(write: Add, manifest: Manifest, number: int, judged: Judged, rules: Rule
             bundle = as_bundle.from_classic(found)
             write(bundle_name, bundle)
         except as_bundle.NotABundle as error:
-            steps.append(script.note(f"Not checked by cosign: {layer}. {error}"))
+            unchecked = script.skipped if judged.row.state in _CHECKED else script.note
+            steps.append(unchecked(f"{layer}, by cosign. {error}"))
     steps += _predicate(write, judged, bundle_name, bundle, stem)
     if judged.row.state not in _CHECKED:
         return [*steps, script.note(f"Not checked: {layer} is {judged.row.state}.")]
@@ -56,7 +57,7 @@ def _call(judged: Judged, digest: str, found: Found, bundle_name: str, layer: st
     row = judged.row
     flags = rules.flags(row.policy, row.identity, row.issuer, row.trusted_root_sha256)
     if flags is None:
-        return [script.note(f"Not checked by cosign: {layer} has no signer that a flag could name.")]
+        return [script.skipped(f"{layer}, by cosign: it has no signer that a flag could name.")]
     if row.time_source == "timestamp authority":
         flags.append("--use-signed-timestamps")
     steps: list[Step] = []

@@ -16,8 +16,9 @@ set -u
 cd "$(dirname "$0")" || exit 3
 COSIGN="${COSIGN:-cosign}"
 command -v "$COSIGN" >/dev/null 2>&1 || { echo "cosign is not here: install cosign 3, or set COSIGN." >&2; exit 3; }
-failed=0
+failed=0 skipped=0
 say() { printf '%s\n' "$1" >&2; }
+skip() { say "NOT CHECKED: $1"; skipped=1; }
 bad() { say "FAILED: $1"; failed=1; }
 if command -v sha256sum >/dev/null 2>&1; then sha256() { sha256sum "$1"; }; else sha256() { shasum -a 256 "$1"; }; fi
 
@@ -64,6 +65,11 @@ def note(text: str) -> Step:
     return Step("say", (text,))
 
 
+def skipped(text: str) -> Step:
+    """The report calls it verified and cosign cannot be asked: the script must not say that all is well."""
+    return Step("skip", (text,))
+
+
 def failure(text: str) -> Step:
     return Step("bad", (text,))
 
@@ -79,6 +85,7 @@ def write(steps: Iterable[Step], names: Iterable[str]) -> str:
         "",
         *(step.line() for step in steps),
         "",
+        '[ "$failed$skipped" = 01 ] && say "What could be checked holds, but see above." && exit 3',
         '[ "$failed" = 0 ] && echo "All that was verified holds." && exit 0',
         'echo "Not all of it holds; see above." >&2',
         "exit 1",

@@ -151,6 +151,17 @@ def test_the_script_fails_for_an_image_that_is_not_verified(tmp_path: Path) -> N
     assert "signer-not-allowed" in answer.stderr
 
 
+def test_what_cosign_cannot_check_is_no_success(tmp_path: Path) -> None:
+    allow()
+    source = signed_image()
+    digest = source.resolve("", "latest")
+    source.attach(sigstore().attestation(digest, sigstore().leaf(), predicate=spdx("openssl@1"), kind="intoto_001"))
+    fetch(source)
+    answer = verify_sh(unpacked(Manifest.objects.get(digest=digest), tmp_path / "evidence"), "true")
+    assert answer.returncode == 3, answer.stderr
+    assert "NOT CHECKED: " in answer.stderr
+
+
 def test_the_script_says_when_cosign_is_not_there(image: Manifest, tmp_path: Path) -> None:
     assert verify_sh(unpacked(image, tmp_path / "evidence"), "/nowhere/cosign").returncode == 3
 
