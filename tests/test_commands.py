@@ -111,6 +111,22 @@ def test_a_folder_that_is_no_layout_is_refused(folder: str) -> None:
     assert "not an OCI image layout" in why
 
 
+def test_an_altered_image_is_named_and_the_others_of_its_layout_are_imported(tmp_path: Path) -> None:
+    copy = Path(shutil.copytree(SAMPLES / "nginx", tmp_path / "layout"))
+    digests = {
+        manifest["annotations"]["org.opencontainers.image.ref.name"]: manifest["digest"]
+        for manifest in json.loads((copy / "index.json").read_text())["manifests"]
+    }
+    (copy / "blobs/sha256" / digests["1.29.8"][7:]).write_bytes(b"{}")
+    code, _, why = run("import_layout", copy, "--as", "samples.example/nginx")
+    assert code == 1
+    assert "samples.example/nginx:1.29.8 was not imported" in why
+    assert digests["1.29.8"] in why
+    tags = set(Tag.objects.values_list("name", flat=True))
+    assert "1.29.8" not in tags
+    assert tags == {tag for tag in digests if not tag.startswith("sha256-")} - {"1.29.8"}
+
+
 def test_an_altered_platform_is_named_and_the_rest_is_stored(tmp_path: Path) -> None:
     copy = Path(shutil.copytree(SAMPLES / "nginx", tmp_path / "layout"))
     index = json.loads((copy / "index.json").read_text())
@@ -237,13 +253,17 @@ def test_a_malformed_reference_is_refused_before_anything_is_fetched() -> None:
         ("--issuer", "i", "--identity-regexp", "("),
         ("--key", "/nonexistent"),
         ("--trusted-root", "/nonexistent", "--issuer", "i", "--identity", "i"),
+        ("--issuer", "i", "--identity", "i", "--max-age-days", "-1"),
+        ("--issuer", "i", "--identity", "i", "--max-age-days", "99999999"),
+        ("--issuer", "i", "--identity", "not UTF-8: \udcff"),
     ],
 )
 def test_a_policy_that_could_not_be_meant_is_refused(flags: tuple[str, ...]) -> None:
     before = PolicyRow.objects.count()
     code, _, why = run("add_policy", "--name", "x", "--match", "a.example/*", *flags)
     assert code == 1
-    assert why
+    assert why.endswith(".")
+    assert "Errno" not in why
     assert PolicyRow.objects.count() == before
 
 

@@ -13,10 +13,12 @@ from cgexplorer.store.models import Image, PolicyRow, TrustRoot
 from cgexplorer.store.queries.trust import policies_for
 from cgexplorer.store.record import policies
 from cgexplorer.store.record.policies import PolicyFields
+from cgexplorer.store.record.text import storable
 from cgexplorer.verify import trust_root
 from cgexplorer.verify.errors import Fault, VerifyError
 from cgexplorer.verify.signer import check_policy
 
+MAX_AGE_DAYS = 20_000  # more seconds than that do not fit its column
 DIGESTS = ("sha256", "sha384", "sha512")
 WORKFLOW_CLAIMS = {
     "trigger": "the event, such as push",
@@ -76,7 +78,7 @@ class Command(StoreCommand):
             require_log=not options["no_log"],
             require_sct=not options["no_sct"],
             use_signed_timestamps=not options["no_signed_timestamps"],
-            max_age_s=max(0, options["max_age_days"]) * 86400,
+            max_age_s=_age_s(options["max_age_days"]),
         )
         check(options["name"], fields)
         row = policies.policy(options["name"], fields, _root(options["trusted_root"]))
@@ -93,10 +95,19 @@ def check(name: str, fields: PolicyFields) -> None:
     """Refuse a policy that could never be used, or that would allow anybody."""
     if not name.strip() or len(name) > 100 or not fields.pattern.strip() or len(fields.pattern) > 511:
         raise CommandError("A policy needs a name of at most 100 and a pattern of at most 511 characters.")
+    texts = (name, *(text for field in fields.__struct_fields__ if isinstance(text := getattr(fields, field), str)))
+    if any(storable(text, len(text)) != text for text in texts):
+        raise CommandError("A policy is text in UTF-8, without NUL: one of the values given is not.")
     try:
         check_policy(as_policy(PolicyRow(name=name, **{f: getattr(fields, f) for f in fields.__struct_fields__})))
     except (Fault, VerifyError) as error:
         raise CommandError(f"This policy cannot be used: {_sentence(error)}") from error
+
+
+def _age_s(days: int) -> int:
+    if not 0 <= days <= MAX_AGE_DAYS:
+        raise CommandError(f"--max-age-days {days} is not between 0, which means any age, and {MAX_AGE_DAYS}.")
+    return days * 86400
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -114,7 +125,13 @@ def _text(file: Path) -> str:
     try:
         return file.read_text()
     except (OSError, UnicodeDecodeError) as error:
-        raise CommandError(f"{file} cannot be read as a PEM key: {error}") from error
+        raise CommandError(f"{file} cannot be read as a PEM key: {_why(error)}.") from error
+
+
+def _why(error: Exception) -> str:
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not text"
+    return error.strerror if isinstance(error, OSError) and error.strerror else str(error).rstrip(".")
 
 
 def _root(file: Path | None) -> TrustRoot | None:
@@ -124,5 +141,5 @@ def _root(file: Path | None) -> TrustRoot | None:
         raw = file.read_bytes()
         trust_root.load(raw, file.name)
     except (OSError, VerifyError) as error:
-        raise CommandError(f"{file} is not a usable trusted root: {error}") from error
+        raise CommandError(f"{file} is not a usable trusted root: {_why(error)}.") from error
     return policies.trust_root(raw, file.name)

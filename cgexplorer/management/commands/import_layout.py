@@ -30,17 +30,24 @@ class Command(StoreCommand):
     def handle(self, *args: Any, directory: Path, name: str | None, **options: Any) -> None:
         try:
             with Layout(directory) as layout:
-                for entry, reference in self.wanted(layout, name):
-                    self.take(Renamed(layout, entry.repository), reference)
+                wanted = self.wanted(layout, name)
+                failures = [why for entry, one in wanted if (why := self.take(Renamed(layout, entry.repository), one))]
         except OciError as error:
             raise CommandError(str(error)) from error
+        if failures:
+            raise CommandError("\n".join(failures))
 
-    def take(self, source: Renamed, reference: Reference) -> None:
-        with telling.watched() as progress:
-            report = ingest.ingest(reference, source, trigger="ingest", now=timezone.now(), progress=progress)
+    def take(self, source: Renamed, reference: Reference) -> str:
+        """Why this image cannot be read, if it cannot. The others of the layout are still imported."""
+        try:
+            with telling.watched() as progress:
+                report = ingest.ingest(reference, source, trigger="ingest", now=timezone.now(), progress=progress)
+        except OciError as error:
+            return f"{reference.name}:{reference.tag or reference.digest} was not imported: {error}"
         for line in telling.lines(report):
             self.stdout.write(line)
         jobs.defer_conformance(reference.name)
+        return ""
 
     def wanted(self, layout: Layout, name: str | None) -> list[tuple[LayoutEntry, Reference]]:
         """What to import under which name."""
