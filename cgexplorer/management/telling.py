@@ -1,4 +1,7 @@
-"""How commands tell a person what happened: results on stdout, progress on stderr when somebody watches."""
+"""How commands tell a person what happened: results on stdout, progress on stderr when somebody watches.
+
+Platforms, reasons and identities are other people's text: it may neither drive the terminal nor be taken for markup.
+"""
 
 from __future__ import annotations
 
@@ -7,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
+from rich.text import Text
 
 from cgexplorer import predicates
 from cgexplorer.ingest import IngestReport, ManifestReport, Progress
 from cgexplorer.oci.digest import short
+from cgexplorer.verify.errors import printable
 from cgexplorer.verify.verdict import State
 
 
@@ -21,11 +26,19 @@ def watched() -> Iterator[Progress]:
         yield lambda step, done, total: None
         return
     with Console(stderr=True).status("Starting") as status:
-        yield lambda step, done, total: status.update(f"{step} ({done} of {total})" if total else step)
+        yield lambda step, done, total: status.update(progress_line(step, done, total))
+
+
+def progress_line(step: str, done: int, total: int) -> Text:
+    return Text(printable(f"{step} ({done} of {total})" if total else step))
 
 
 def lines(report: IngestReport) -> Iterator[str]:
     """One line for each digest, those that it names indented."""
+    return map(printable, _lines(report))
+
+
+def _lines(report: IngestReport) -> Iterator[str]:
     yield report.reference
     for manifest in report.manifests:
         yield f"  {manifest.platform or 'index':14} {short(manifest.digest)}  {_said(manifest)}"

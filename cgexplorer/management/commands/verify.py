@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -16,6 +17,7 @@ from cgexplorer.oci.errors import OciError
 from cgexplorer.store.models import Manifest, Tag
 from cgexplorer.store.queries import references, reports
 from cgexplorer.verify import report as shapes
+from cgexplorer.verify.errors import printable
 from cgexplorer.verify.verdict import State
 
 CONDITION_MET, COULD_NOT_CHECK = 2, 3
@@ -81,20 +83,23 @@ class Command(StoreCommand):
 
     def text(self, found: list[shapes.Report]) -> None:
         for report in found:
-            self.stdout.write(f"{report.reference}: {telling.words(report.state)}")
-            for subject in report.subjects:
-                head = f"  {subject.platform or 'index':14} {short(subject.digest)}"
-                self.stdout.write(f"{head}  {telling.words(subject.state)}: {subject.reason}")
-                for one in subject.evidence:
-                    checks = [check for check in one.checks if check.outcome != "not-run"]
-                    passed = sum(check.outcome == "passed" for check in checks)
-                    what = one.predicate_type or one.kind
-                    self.stdout.write(
-                        f"    {telling.words(one.state):20} {what}, {passed} of {len(checks)} checks passed"
-                    )
-                    for check in checks:
-                        if check.outcome == "failed":
-                            self.stdout.write(f"      {check.name}: expected {check.expected}, found {check.found}")
+            for line in _lines(report):
+                self.stdout.write(printable(line))
+
+
+def _lines(report: shapes.Report) -> Iterator[str]:
+    yield f"{report.reference}: {telling.words(report.state)}"
+    for subject in report.subjects:
+        head = f"  {subject.platform or 'index':14} {short(subject.digest)}"
+        yield f"{head}  {telling.words(subject.state)}: {subject.reason}"
+        for one in subject.evidence:
+            checks = [check for check in one.checks if check.outcome != "not-run"]
+            passed = sum(check.outcome == "passed" for check in checks)
+            what = one.predicate_type or one.kind
+            yield f"    {telling.words(one.state):20} {what}, {passed} of {len(checks)} checks passed"
+            for check in checks:
+                if check.outcome == "failed":
+                    yield f"      {check.name}: expected {check.expected}, found {check.found}"
 
 
 def _report(name: str, manifest: Manifest) -> shapes.Report:
