@@ -110,7 +110,8 @@ def _parse(expression: str) -> Any:
         return None
     try:
         return spdx_licensing.parse(expression)
-    except (ExpressionError, AssertionError, RecursionError):  # the library asserts on `( AND MIT`
+    # The library asserts on `( AND MIT` and reaches into an empty list on `( )`.
+    except (ExpressionError, AssertionError, LookupError, TypeError, AttributeError, RecursionError):
         return None
 
 

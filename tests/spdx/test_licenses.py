@@ -88,3 +88,8 @@ def test_an_expression_nested_as_deeply_as_is_read_can_be_compared() -> None:
     assert licenses.normalise(nested)
     assert licenses.canonical(nested)
     assert licenses.identifiers(nested) == ("MIT", "ISC", "Zlib")
+
+
+@pytest.mark.parametrize("text", ["( AND MIT", "( )", ")", "AND", "MIT AND", "( ( MIT )"])
+def test_words_on_which_the_library_stumbles_are_no_expression(text: str) -> None:
+    assert licenses.normalise(text) is None
