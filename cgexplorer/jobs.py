@@ -33,6 +33,8 @@ logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 3
 # Heartbeats come every 10 s: a worker that missed them for 20 s is dead.
 STALLED_AFTER_S = 20
+# The queue itself asks for stalled jobs 17,000 times a day, and keeps what is done unless told otherwise.
+KEEP_SUCCEEDED_H, KEEP_FAILED_H = 1, 7 * 24
 KEEP_NIGHTLY = dt.timedelta(days=7)  # that it was queued; its run is kept
 
 
@@ -147,6 +149,17 @@ async def requeue_stalled(timestamp: int) -> None:
     for job in await queue.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
         logger.warning("Job %s (%s) lost its worker and is queued again.", job.id, job.task_name)
         await queue.retry_job(job)
+
+
+@app.periodic(cron="17 * * * *")
+@app.task(name="forget_finished", queue="fetch", queueing_lock="forget_finished", pass_context=False)
+async def forget_finished(timestamp: int) -> None:
+    """Delete jobs that ended. What a person waited for, and why it failed, is in the activities."""
+    queue = app.job_manager
+    await queue.delete_old_jobs(nb_hours=KEEP_SUCCEEDED_H)
+    await queue.delete_old_jobs(
+        nb_hours=KEEP_FAILED_H, include_failed=True, include_cancelled=True, include_aborted=True
+    )
 
 
 @contextmanager

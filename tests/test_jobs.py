@@ -13,6 +13,7 @@ from pathlib import Path
 from urllib.parse import quote
 
 import pytest
+from asgiref.sync import async_to_sync
 from django.db import connection
 
 from cgexplorer import jobs
@@ -153,3 +154,23 @@ def test_reverifying_appends_a_run_that_the_activity_names() -> None:
     assert done.state == "done"
     assert VerificationRun.objects.count() == before + 1
     assert done.run == VerificationRun.objects.latest("pk")
+
+
+@pytest.mark.parametrize(
+    ("status", "hours", "is_kept"),
+    [
+        ("succeeded", 0, True),
+        ("succeeded", jobs.KEEP_SUCCEEDED_H + 1, False),
+        ("failed", jobs.KEEP_SUCCEEDED_H + 1, True),
+        ("failed", jobs.KEEP_FAILED_H + 1, False),
+        ("todo", jobs.KEEP_FAILED_H + 1, True),
+    ],
+)
+def test_jobs_that_ended_long_ago_are_forgotten(status: str, hours: int, is_kept: bool) -> None:
+    job = jobs.check_conformance.defer(sbom_id=0)
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE procrastinate_jobs SET status = %s WHERE id = %s", [status, job])
+        cursor.execute("UPDATE procrastinate_events SET at = now() - make_interval(hours => %s)", [hours])
+        async_to_sync(jobs.forget_finished.func)(timestamp=0)
+        cursor.execute("SELECT count(*) FROM procrastinate_jobs")
+        assert cursor.fetchone() == (int(is_kept),)
