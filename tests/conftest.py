@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -35,13 +33,10 @@ def shared() -> Path:
 
 
 @pytest.fixture(autouse=True)
-def chainguards_policies(request: pytest.FixtureRequest, django_db_blocker: Any) -> Iterator[None]:
+def chainguards_policies(request: pytest.FixtureRequest) -> None:
     """A test that commits empties every table when it ends, also of what the migrations put there: put it back."""
-    yield
-    marker = request.node.get_closest_marker("django_db")
-    if marker is not None and marker.kwargs.get("transaction"):
+    if request.node.get_closest_marker("django_db") or "db" in request.fixturenames:
         from django.apps import apps
 
-        migration = importlib.import_module("cgexplorer.store.migrations.0003_chainguard_policies")
-        with django_db_blocker.unblock():
-            migration.add(apps, None)
+        request.getfixturevalue("db")
+        importlib.import_module("cgexplorer.store.migrations.0003_chainguard_policies").add(apps, None)
