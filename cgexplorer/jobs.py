@@ -12,10 +12,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from django.conf import settings
+from django.db import Error as DatabaseError
 from django.db import transaction
 from django.utils import timezone
 from procrastinate import RetryStrategy
 from procrastinate.contrib.django import app
+from procrastinate.contrib.django.models import ProcrastinateJob
+from procrastinate.exceptions import UniqueViolation
+from procrastinate.jobs import Status
 
 from cgexplorer import ingest
 from cgexplorer.oci import docker_config, registry
@@ -42,7 +46,9 @@ class TryAgain(Exception):
     """It failed for a reason that may pass."""
 
 
-RETRY = RetryStrategy(max_attempts=MAX_ATTEMPTS, wait=1, exponential_wait=3, retry_exceptions=[TryAgain])
+# Without a limit: attempts are counted in the activity, which must be ended by one of them. That includes those that
+# the database cut off before their failure could be written.
+RETRY = RetryStrategy(wait=4, linear_wait=6, retry_exceptions=[TryAgain, DatabaseError])
 
 
 def defer_fetch(reference: Reference) -> Activity:
@@ -127,8 +133,11 @@ if settings.NIGHTLY_CRON:
 
 
 def defer_conformance(image_name: str) -> None:
-    """Ask spdx-tools for its opinion of every document of this image that it has not seen."""
-    for sbom in Sbom.objects.filter(image__name=image_name, conformance={}, format="spdx").order_by("pk"):
+    """Ask spdx-tools for its opinion of every document of this image that it has not seen and is not yet to see."""
+    under_way = ProcrastinateJob.objects.filter(task_name="conformance", status__in=("todo", "doing"))
+    asked = {args["sbom_id"] for args in under_way.values_list("args", flat=True)}
+    unseen = Sbom.objects.filter(image__name=image_name, conformance={}, format="spdx")
+    for sbom in unseen.exclude(pk__in=asked).order_by("pk"):
         check_conformance.defer(sbom_id=sbom.pk)
 
 
@@ -147,8 +156,16 @@ async def requeue_stalled(timestamp: int) -> None:
     queue = app.job_manager
     await queue.prune_stalled_workers(STALLED_AFTER_S)
     for job in await queue.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
+        # One with an activity is given up by that, so that the activity is ended with its reason.
+        if "activity_id" not in job.task_kwargs and job.attempts >= MAX_ATTEMPTS:
+            logger.error("Job %s (%s) lost its worker each time and is given up.", job.id, job.task_name)
+            await queue.finish_job(job, Status.FAILED, delete_job=False)
+            continue
         logger.warning("Job %s (%s) lost its worker and is queued again.", job.id, job.task_name)
-        await queue.retry_job(job)
+        try:
+            await queue.retry_job(job)
+        except UniqueViolation:  # of its kind only one may wait, and one does
+            await queue.finish_job(job, Status.ABORTED, delete_job=False)
 
 
 @app.periodic(cron="17 * * * *")
@@ -167,15 +184,17 @@ def _attempt(activity_id: int) -> Iterator[Activity | None]:
     """One counted attempt. What fails for good ends the activity with its reason, the rest is tried again."""
     activity = activities.begin(activity_id)
     if activity is not None and activity.attempts > MAX_ATTEMPTS:
-        activities.end(activity_id, error=f"Given up after {MAX_ATTEMPTS} attempts; the worker died in each of them.")
+        activities.end(activity_id, error=f"Given up after {MAX_ATTEMPTS} attempts that were cut off.")
         activity = None
     try:
         yield activity
     except Unreachable as error:
         _again_or_end(activity, str(error))
         raise TryAgain(str(error)) from error
-    except (OciError, Manifest.DoesNotExist) as error:
+    except OciError as error:
         activities.end(activity_id, error=str(error))
+    except Manifest.DoesNotExist:
+        activities.end(activity_id, error="What was asked about is no longer stored: add the image again.")
     except Exception as error:
         logger.exception("Activity %s failed.", activity_id)
         _again_or_end(activity, f"{type(error).__name__}: {error}")

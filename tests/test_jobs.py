@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -14,7 +15,11 @@ from urllib.parse import quote
 
 import pytest
 from asgiref.sync import async_to_sync
-from django.db import connection
+from django.core.management import call_command
+from django.db import OperationalError, connection
+from procrastinate import App
+from procrastinate.contrib.django import app
+from procrastinate.jobs import Job
 
 from cgexplorer import jobs
 from cgexplorer.oci import reference as references
@@ -143,6 +148,14 @@ def test_a_job_delivered_twice_does_its_work_once() -> None:
     assert Activity.objects.get(pk=activity.pk).attempts == 0
 
 
+def test_what_is_no_longer_stored_is_said_in_a_sentence() -> None:
+    activity = Activity.objects.create(kind="re-verify", subject="x")
+    jobs.reverify(activity_id=activity.pk, manifest_id=0)
+    failed = Activity.objects.get(pk=activity.pk)
+    assert (failed.state, failed.attempts) == ("failed", 1)
+    assert "no longer stored" in failed.error
+
+
 def test_reverifying_appends_a_run_that_the_activity_names() -> None:
     allow()
     fetch(signed_image())
@@ -174,3 +187,80 @@ def test_jobs_that_ended_long_ago_are_forgotten(status: str, hours: int, is_kept
         async_to_sync(jobs.forget_finished.func)(timestamp=0)
         cursor.execute("SELECT count(*) FROM procrastinate_jobs")
         assert cursor.fetchone() == (int(is_kept),)
+
+
+@pytest.mark.parametrize("step", ["begin", "again"])
+def test_a_database_that_goes_away_does_not_leave_an_activity_under_way_for_ever(
+    step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gone(*_: object) -> None:
+        raise OperationalError("server closed the connection unexpectedly")
+
+    activity = jobs.defer_fetch(references.parse("registry.invalid/team/app:1"))
+    with monkeypatch.context() as patched:
+        patched.setattr(activities, step, gone)
+        with pytest.raises(OperationalError) as failure:
+            jobs.fetch(activity_id=activity.pk)
+    # What the queue decides now is whether anybody ever ends this activity.
+    assert jobs.fetch.get_retry_exception(failure.value, queued_fetch(activity, attempts=jobs.MAX_ATTEMPTS)) is not None
+
+
+def queued_fetch(activity: Activity, *, attempts: int) -> Job:
+    args = {"activity_id": activity.pk}
+    return Job(
+        id=1, queue="fetch", lock=None, queueing_lock=None, task_name="fetch", task_kwargs=args, attempts=attempts
+    )
+
+
+def stalled(task_name: str, args: str, *, attempts: int = 0, queueing_lock: str | None = None) -> int:
+    """A job whose worker died."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO procrastinate_jobs (task_name, queue_name, status, args, attempts, queueing_lock)"
+            " VALUES (%s, 'conformance', 'doing', %s, %s, %s) RETURNING id",
+            [task_name, args, attempts, queueing_lock],
+        )
+        return int(cursor.fetchone()[0])
+
+
+def requeue_stalled() -> None:
+    with app.replace_connector(app.connector.get_worker_connector()) as working:
+        asyncio.run(_requeue_stalled(working))
+
+
+async def _requeue_stalled(working: App) -> None:
+    async with working.open_async():
+        await jobs.requeue_stalled(timestamp=0)
+
+
+def status(job_id: int) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT status FROM procrastinate_jobs WHERE id = %s", [job_id])
+        return str(cursor.fetchone()[0])
+
+
+def test_a_job_nobody_waits_for_that_always_kills_its_worker_is_given_up() -> None:
+    poison = stalled("conformance", '{"sbom_id": 1}', attempts=jobs.MAX_ATTEMPTS)
+    unlucky = stalled("conformance", '{"sbom_id": 2}')
+    requeue_stalled()
+    assert (status(poison), status(unlucky)) == ("failed", "todo")
+
+
+def test_of_two_lost_jobs_that_may_wait_only_once_one_waits_and_later_ones_are_taken_up() -> None:
+    twins = [stalled("requeue_stalled", '{"timestamp": 1}', queueing_lock="requeue_stalled") for _ in range(2)]
+    later = stalled("conformance", '{"sbom_id": 1}')
+    requeue_stalled()
+    assert sorted(map(status, twins)) == ["aborted", "todo"]
+    assert status(later) == "todo"
+
+
+def test_a_document_waits_for_its_opinion_once_however_many_tags_are_imported() -> None:
+    call_command("load_samples", verbosity=0)
+    for _ in range(2):
+        jobs.defer_conformance("samples.example/nginx")
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*), count(DISTINCT args->>'sbom_id') FROM procrastinate_jobs WHERE task_name = 'conformance'"
+        )
+        queued, documents = cursor.fetchone()
+    assert queued == documents > 0
