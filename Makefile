@@ -46,6 +46,7 @@ imports: $(VENV)/dev.stamp
 
 checks: $(VENV)/dev.stamp
 	@echo "== settings and migrations"
+	@[ -n "$$DATABASE_URL" ] || $(BIN)/python manage.py db start
 	@CGEXPLORER_PRODUCTION=1 SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(50))')" \
 	  $(BIN)/python manage.py check --deploy --fail-level WARNING
 	@$(BIN)/python manage.py makemigrations --check --dry-run
