@@ -19,7 +19,7 @@ import msgspec
 import cgexplorer
 from cgexplorer.oci.digest import of as digest_of
 from cgexplorer.oci.errors import NotInLayout, OciError, TooLarge
-from cgexplorer.oci.evidence import Discovery, Form, Kind, Problem, discover
+from cgexplorer.oci.evidence import Discovery, Kind, Problem, discover
 from cgexplorer.oci.evidence import Evidence as Found
 from cgexplorer.oci.manifest import Descriptor, Manifest
 from cgexplorer.oci.reference import Reference
@@ -28,7 +28,7 @@ from cgexplorer.spdx import parse as spdx
 from cgexplorer.spdx.document import NotIndexable
 from cgexplorer.store import models
 from cgexplorer.store.judges import Judges
-from cgexplorer.store.queries import payloads
+from cgexplorer.store.queries import exports
 from cgexplorer.store.record import images, unit
 from cgexplorer.store.record.sboms import ParsedSbom
 from cgexplorer.store.record.unit import Judged, Occasion, Unit
@@ -116,7 +116,7 @@ def reverify(
     rows = manifest.evidence.select_related("content", "manifest").order_by("pk")
     if last is not None and not last.problems:
         rows = rows.filter(verdicts__run=last)  # that look was complete: what it did not find is not there any more
-    evidence = tuple(_stored(row) for row in rows)
+    evidence = tuple(map(exports.stored, rows))
     judged = tuple(_judge(found, manifest.digest, judges, now) for found in evidence)
     # What the last look could not read may hold the good signature: its absence here proves nothing.
     problems = tuple(Problem(one["place"], one["reason"]) for one in last.problems) if last is not None else ()
@@ -260,18 +260,6 @@ def _moment(text: object) -> dt.datetime | None:
         return moment.astimezone(dt.UTC) if moment is not None and moment.tzinfo is not None else None
     except (ValueError, OverflowError):
         return None
-
-
-def _stored(row: models.Evidence) -> Found:
-    return Found(
-        subject=row.manifest.digest,
-        form=Form(row.form),
-        kind=Kind(row.kind),
-        manifest=row.carrier,
-        media_type=row.media_type,
-        content=payloads.content(row.content),
-        annotations=json.loads(row.annotations_json),
-    )
 
 
 def _without_evidence(manifest: models.Manifest, last: models.VerificationRun | None) -> tuple[State, str]:
