@@ -9,7 +9,7 @@ import msgspec
 
 from cgexplorer.oci.evidence import Discovery, Evidence, Kind
 from cgexplorer.verify import summary
-from cgexplorer.verify.verdict import Check, State, Verdict
+from cgexplorer.verify.verdict import Certificate, Check, State, Verdict
 
 SCHEMA = "cgexplorer.verification/1"
 
@@ -93,8 +93,21 @@ def check_row(check: Check) -> CheckRow:
     return CheckRow(check.name.value, check.outcome.value, check.expected, check.found)
 
 
+def certificate_row(certificate: Certificate | None) -> CertificateRow | None:
+    if certificate is None:
+        return None
+    return CertificateRow(
+        sha256=certificate.sha256,
+        subjects=certificate.subjects,
+        issuer=certificate.issuer,
+        authority=certificate.authority,
+        not_before=certificate.not_before,
+        not_after=certificate.not_after,
+        extensions={item.name: item.value for item in certificate.extensions},
+    )
+
+
 def evidence_row(verdict: Verdict, *, manifest: str = "", layer: str = "") -> EvidenceRow:
-    certificate = verdict.certificate
     return EvidenceRow(
         kind=verdict.kind.value,
         form=verdict.form.value,
@@ -111,17 +124,7 @@ def evidence_row(verdict: Verdict, *, manifest: str = "", layer: str = "") -> Ev
         policy=PolicyRow(verdict.policy, verdict.policy_version) if verdict.policy else None,
         trusted_root_sha256=verdict.trusted_root_sha256,
         payload_sha256=verdict.payload_sha256,
-        certificate=CertificateRow(
-            sha256=certificate.sha256,
-            subjects=certificate.subjects,
-            issuer=certificate.issuer,
-            authority=certificate.authority,
-            not_before=certificate.not_before,
-            not_after=certificate.not_after,
-            extensions={item.name: item.value for item in certificate.extensions},
-        )
-        if certificate
-        else None,
+        certificate=certificate_row(verdict.certificate),
         log_entries=tuple(
             LogEntryRow(e.log_id, e.log_name, e.log_index, e.kind, e.integrated_at, e.proof)
             for e in verdict.log_entries

@@ -8,7 +8,7 @@ from cgexplorer.oci.evidence import Kind
 from cgexplorer.store.models import IndexEntry, Manifest
 from cgexplorer.store.queries import cross_checks, verification
 from cgexplorer.verify import report as shapes
-from cgexplorer.verify.verdict import Certificate, State
+from cgexplorer.verify.verdict import State
 
 
 def report(manifest: Manifest, reference: str) -> shapes.Report:
@@ -96,21 +96,7 @@ def _evidence(judged: verification.Judged) -> shapes.EvidenceRow:
         policy=shapes.PolicyRow(row.policy.name, row.policy.version) if row.policy else None,
         trusted_root_sha256=row.trusted_root_sha256,
         payload_sha256=row.payload_sha256,
-        certificate=_certificate(judged.certificate),
+        certificate=shapes.certificate_row(judged.certificate),
         log_entries=tuple(shapes.LogEntryRow(**msgspec.structs.asdict(entry)) for entry in judged.log_entries),
         checks=tuple(map(shapes.check_row, judged.checks)),
-    )
-
-
-def _certificate(certificate: Certificate | None) -> shapes.CertificateRow | None:
-    if certificate is None:
-        return None
-    return shapes.CertificateRow(
-        sha256=certificate.sha256,
-        subjects=certificate.subjects,
-        issuer=certificate.issuer,
-        authority=certificate.authority,
-        not_before=certificate.not_before,
-        not_after=certificate.not_after,
-        extensions={one.name: one.value for one in certificate.extensions},
     )
