@@ -95,6 +95,8 @@ def found(answer: Answer) -> str:
 
 def blind(answer: Answer) -> str:
     """What was not searched. An image is counted once: as a whole, or for a platform of it."""
+    if not answer.universe.images:
+        return "no image is stored, so there was nothing to search"
     kind = "SBOM" if answer.include_unverified else "verified SBOM"
     whole = answer.universe.wholly_blind_images
     partly = len(answer.universe.blind_images) - whole

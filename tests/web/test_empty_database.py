@@ -21,3 +21,9 @@ def test_the_first_page_tells_how_to_get_an_image(client: Client) -> None:
     assert "No image is stored yet" in text
     assert "manage.py import_layout" in text
     assert reverse("jump") in text
+
+
+def test_a_no_over_nothing_does_not_claim_that_every_image_was_searched(client: Client) -> None:
+    text = client.get(reverse("package-search"), {"q": "openssl"}).content.decode()
+    assert "nothing to search" in text
+    assert "very image has a verified SBOM" not in text
