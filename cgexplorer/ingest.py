@@ -18,7 +18,7 @@ import msgspec
 
 import cgexplorer
 from cgexplorer.oci.digest import of as digest_of
-from cgexplorer.oci.errors import NotInLayout, OciError, TooLarge
+from cgexplorer.oci.errors import NotFound, NotInLayout, OciError, TooLarge
 from cgexplorer.oci.evidence import Discovery, Kind, Problem, discover
 from cgexplorer.oci.evidence import Evidence as Found
 from cgexplorer.oci.manifest import Descriptor, Manifest
@@ -29,7 +29,7 @@ from cgexplorer.spdx.document import NotIndexable
 from cgexplorer.store import models
 from cgexplorer.store.judges import Judges
 from cgexplorer.store.queries import exports
-from cgexplorer.store.record import images, unit
+from cgexplorer.store.record import images, tags, unit
 from cgexplorer.store.record.sboms import ParsedSbom
 from cgexplorer.store.record.unit import Judged, Occasion, Unit
 from cgexplorer.verify import summary
@@ -94,7 +94,7 @@ def ingest(
     images.entries(manifest, stored)
     # A digest typed beside a tag says nothing of where the registry's tag points. A layout is named by its importer.
     if reference.tag and (not reference.digest or source.kind == "layout"):
-        images.tag(image, reference.tag, manifest, now)
+        tags.observe(image, {reference.tag: manifest}, now)
     tell("Stored", total, total)
     return IngestReport(str(reference), digest, (_report(one), *reports))
 
@@ -109,7 +109,11 @@ def reverify(
     """
     if live is not None:
         reference = Reference(manifest.image.registry.host, manifest.image.repository, digest=manifest.digest)
-        ingest(reference, live, trigger=trigger, now=now)
+        try:
+            ingest(reference, live, trigger=trigger, now=now)
+        except NotFound:
+            images.gone(manifest, now)
+            raise
         return manifest.runs.latest("pk")
     judges = Judges(manifest.image.name)
     last = manifest.runs.exclude(source="stored").order_by("-pk").first()
@@ -165,7 +169,7 @@ def import_sbom(raw: bytes, name: str, *, now: dt.datetime, reference: Reference
     name = target.tag or "latest"
     # A tag that points to fetched bytes stays: a file that nobody signed must not take the place of an image.
     if not models.Tag.objects.filter(image=image, name=name, manifest__payload__isnull=False).exists():
-        images.tag(image, name, manifest, now)
+        tags.observe(image, {name: manifest}, now)
     return models.Sbom.objects.get(manifest=manifest)
 
 

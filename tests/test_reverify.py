@@ -7,7 +7,7 @@ from django.db import DatabaseError, connection, transaction
 
 from cgexplorer import ingest
 from cgexplorer.oci.digest import of as digest_of
-from cgexplorer.oci.errors import OciError
+from cgexplorer.oci.errors import NotFound, OciError
 from cgexplorer.store.models import (
     Evidence,
     Manifest,
@@ -241,3 +241,20 @@ def test_a_run_and_what_search_may_show_change_together_or_not_at_all() -> None:
     assert VerificationRun.objects.count() == 1
     assert Manifest.objects.get().state == "verified"
     assert Sbom.objects.get().packages.searchable
+
+
+def test_a_digest_that_its_source_no_longer_has_is_marked_until_it_is_seen_again() -> None:
+    allow()
+    source = signed_image()
+    fetch(source)
+    manifest = Manifest.objects.get()
+    raw = source.manifests.pop(manifest.digest)
+    with pytest.raises(NotFound):
+        ingest.reverify(manifest, now=LATER, live=source)
+    manifest.refresh_from_db()
+    assert (manifest.gone_at, manifest.state) == (LATER, "verified")
+
+    source.manifests[manifest.digest] = raw
+    ingest.reverify(manifest, now=LATER, live=source)
+    manifest.refresh_from_db()
+    assert manifest.gone_at is None

@@ -1,4 +1,4 @@
-"""/images/: what is stored; the tags of one image; where a tag pointed."""
+"""/images/: what is stored, and the tags of one image."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from typing import Any
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.views.decorators.http import require_safe
 
-from cgexplorer.store.models import Image, TagMove
+from cgexplorer.store.models import Image
+from cgexplorer.store.queries import history
 from cgexplorer.store.queries import images as queries
 from cgexplorer.web import csv_cells
 from cgexplorer.web.render import render_page
@@ -51,9 +52,11 @@ def image_list_json(request: HttpRequest) -> JsonResponse:
 
 @require_safe
 def tag_list(request: HttpRequest, name: str) -> HttpResponse:
-    image = _image(name)
+    image = image_named(name)
     every, rows = _tags(request, image)
-    context = {"image": image, "text": _text(request), "rows": rows, "total": len(every)}
+    text = _text(request)
+    gone = [change for change in history.gone(image) if text in change.tag]
+    context = {"image": image, "text": text, "rows": rows, "total": len(every), "gone": gone}
     return render_page(request, "images/tags.html", "rows", context)
 
 
@@ -61,7 +64,7 @@ def tag_list(request: HttpRequest, name: str) -> HttpResponse:
 def tag_list_csv(request: HttpRequest, name: str) -> StreamingHttpResponse:
     rows = (
         (row.name, row.digest, row.state, row.identity, row.platforms, row.packages, row.size, row.moved_at)
-        for row in _tags(request, _image(name))[1]
+        for row in _tags(request, image_named(name))[1]
     )
     header = ("tag", "digest", "state", "identity", "platforms", "packages", "bytes", "moved_at")
     return csv_response(name, header, rows)
@@ -80,34 +83,9 @@ def tag_list_json(request: HttpRequest, name: str) -> JsonResponse:
             "bytes": row.size,
             "moved_at": row.moved_at,
         }
-        for row in _tags(request, _image(name))[1]
+        for row in _tags(request, image_named(name))[1]
     ]
     return JsonResponse({"schema": "cgexplorer.tags/1", "image": name, "tags": rows})
-
-
-@require_safe
-def timeline(request: HttpRequest, name: str, tag: str) -> HttpResponse:
-    """Every digest that the tag was seen at, newest first."""
-    image = _image(name)
-    moves = _moves(image, tag)
-    older = [*moves[1:], None]
-    context = {"image": image, "tag": tag, "moves": list(zip(moves, older, strict=True)), "now": moves[0].manifest}
-    return render_page(request, "images/timeline.html", "rows", context)
-
-
-@require_safe
-def timeline_csv(request: HttpRequest, name: str, tag: str) -> StreamingHttpResponse:
-    rows = ((move.moved_at, move.manifest.digest, move.manifest.state) for move in _moves(_image(name), tag))
-    return csv_response(f"{name}-{tag}", ("moved_at", "digest", "state"), rows)
-
-
-@require_safe
-def timeline_json(request: HttpRequest, name: str, tag: str) -> JsonResponse:
-    rows = [
-        {"moved_at": move.moved_at, "digest": move.manifest.digest, "state": move.manifest.state}
-        for move in _moves(_image(name), tag)
-    ]
-    return JsonResponse({"schema": "cgexplorer.timeline/1", "image": name, "tag": tag, "digests": rows})
 
 
 def csv_response(name: str, header: tuple[str, ...], rows: Iterable[tuple[Any, ...]]) -> StreamingHttpResponse:
@@ -134,15 +112,8 @@ def _tags(request: HttpRequest, image: Image) -> tuple[list[queries.TagRow], lis
     return every, [row for row in every if text in row.name]
 
 
-def _image(name: str) -> Image:
+def image_named(name: str) -> Image:
     found = queries.image(name).first()
     if found is None:
         raise Http404(f"No image {name} is stored. Paste its reference on the first page to fetch it.")
     return found
-
-
-def _moves(image: Image, tag: str) -> list[TagMove]:
-    moves = list(queries.moves(image, tag))
-    if not moves:
-        raise Http404(f"{image.name} has no stored tag {tag}.")
-    return moves

@@ -42,6 +42,7 @@ class Manifest(models.Model):
     created_at = models.DateTimeField(null=True)  # as the image configuration says
     first_seen_at = models.DateTimeField()
     observed_at = models.DateTimeField()
+    gone_at = models.DateTimeField(null=True)  # when its source was first found not to have it any more
     # Newest answer, kept here so that lists need no join over runs; written by record together with the run.
     state = models.CharField(max_length=24, blank=True)  # verdict.State of its signatures; "" = never verified
     state_reason = models.CharField(max_length=500, blank=True)
@@ -72,13 +73,13 @@ class IndexEntry(models.Model):
 
 
 class Tag(models.Model):
-    """Where a tag points now. Its past is in TagMove."""
+    """Where a tag points now. Its past is in TagMove; one that its source no longer has is there only."""
 
     image = models.ForeignKey(Image, models.CASCADE, related_name="tags")
     name = models.CharField(max_length=128)
     manifest = models.ForeignKey(Manifest, models.CASCADE, related_name="tags")
     moved_at = models.DateTimeField()  # when we first saw it point there
-    observed_at = models.DateTimeField()
+    observed_at = models.DateTimeField()  # when we last saw it point there
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["image", "name"], name="tag_once")]
@@ -88,12 +89,18 @@ class Tag(models.Model):
 
 
 class TagMove(models.Model):
-    """Append-only: a tag was seen at another digest than before."""
+    """Append-only: a tag was seen at another digest than before, or was no longer there.
+
+    A move and the next one of its tag enclose the observations between them: the digest was first seen at `moved_at`
+    and last seen at the next move's `previous_seen_at`, or at the tag's `observed_at` when it still points there.
+    """
 
     image = models.ForeignKey(Image, models.CASCADE)
     name = models.CharField(max_length=128)
-    manifest = models.ForeignKey(Manifest, models.CASCADE, related_name="moves")
+    manifest = models.ForeignKey(Manifest, models.CASCADE, null=True, related_name="moves")  # null = no longer there
     moved_at = models.DateTimeField()
+    previous = models.ForeignKey("self", models.CASCADE, null=True, related_name="next")  # null = first seen
+    previous_seen_at = models.DateTimeField(null=True)  # last look at which the previous still held
 
     class Meta:
         indexes = [models.Index(fields=["image", "name", "-moved_at"], name="tagmove_history")]

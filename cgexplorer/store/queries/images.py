@@ -130,11 +130,6 @@ def _tag_row(tag: Tag, below: dict[int, tuple[list[str], int | None, int, list[s
     )
 
 
-def moves(image: Image, name: str) -> QuerySet[TagMove]:
-    """Where a tag pointed, newest first."""
-    return TagMove.objects.filter(image=image, name=name).select_related("manifest").order_by("-moved_at", "-pk")
-
-
 def standing_tags() -> dict[int, tuple[str, int]]:
     """Image → (tag, manifest) that stands for it: `latest`, else the tag that moved last."""
     found = rows(

@@ -1,6 +1,6 @@
 """The only writer. Everything is idempotent: what is stored already is found, not stored again.
 
 unit.save(…)         one manifest with its evidence, verdicts and SBOMs, in one transaction
-images.tag(…)        where a tag points now, and what is searchable because of it
+tags.observe(…)      where tags point now, and what is searchable because of it
 policies, payloads   what the others hang on
 """

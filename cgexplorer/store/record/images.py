@@ -1,13 +1,13 @@
-"""Registries, images, manifests and tags."""
+"""Registries, images and manifests."""
 
 from __future__ import annotations
 
 import datetime as dt
 
-from django.db import connection, transaction
+from django.db import connection
 
 from cgexplorer.oci.reference import Reference
-from cgexplorer.store.models import Image, IndexEntry, Manifest, Registry, Tag, TagMove
+from cgexplorer.store.models import Image, IndexEntry, Manifest, Registry
 from cgexplorer.store.record.text import storable
 
 # Tagged now, directly or through an index, and the best evidence that carries the SBOM is verified.
@@ -54,22 +54,9 @@ def entries(index: Manifest, children: list[tuple[str, Manifest]]) -> None:
     )
 
 
-@transaction.atomic
-def tag(image: Image, name: str, manifest: Manifest, now: dt.datetime) -> bool:
-    """Let the tag point there. True when it was new or moved."""
-    lock(image)
-    found = Tag.objects.filter(image=image, name=name).first()
-    moved = found is None or found.manifest_id != manifest.pk
-    if found is None:
-        Tag.objects.create(image=image, name=name, manifest=manifest, moved_at=now, observed_at=now)
-    elif moved:
-        Tag.objects.filter(pk=found.pk).update(manifest=manifest, moved_at=now, observed_at=now)
-    else:
-        Tag.objects.filter(pk=found.pk, observed_at__lt=now).update(observed_at=now)
-    if moved:
-        TagMove.objects.create(image=image, name=name, manifest=manifest, moved_at=now)
-        refresh_searchable(image)
-    return moved
+def gone(manifest: Manifest, now: dt.datetime) -> None:
+    """Its source answered that it does not have this digest. What is stored of it stays."""
+    Manifest.objects.filter(pk=manifest.pk, gone_at=None, observed_at__lte=now).update(gone_at=now)
 
 
 def refresh_searchable(image: Image) -> None:

@@ -115,6 +115,7 @@ def _manifest(image: Image, unit: Unit, now: dt.datetime) -> Manifest:
         "config_id": payloads.key(unit.config) if unit.config is not None else None,
         "created_at": unit.created_at,
         "problem": storable(unit.problem, 500),
+        "gone_at": None,
     }
     manifest, created = Manifest.objects.get_or_create(
         image=image, digest=unit.digest, defaults={**known, "first_seen_at": now, "observed_at": now}
