@@ -32,11 +32,13 @@ def signer_flags(policy: PolicyRow | None, identity: str, issuer: str, key: str 
 
 
 def waivers(policy: PolicyRow | None) -> list[str]:
-    """What a policy does not ask for, cosign must be told not to ask for."""
+    """What cosign must be told not to ask for, because the policy does not; and that it asks for a timestamp."""
     if policy is None:
         return []
     flags = [] if policy.require_log else ["--insecure-ignore-tlog"]
-    return flags if policy.require_sct or policy.key_pem else [*flags, "--insecure-ignore-sct"]
+    if not policy.require_sct and not policy.key_pem:
+        flags.append("--insecure-ignore-sct")
+    return [*flags, "--use-signed-timestamps"] if policy.require_timestamp else flags
 
 
 def _whole(pattern: str) -> str:

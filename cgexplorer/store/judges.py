@@ -62,6 +62,8 @@ def as_policy(row: PolicyRow) -> Policy:
         identity_regexp=row.identity_regexp,
         key_pem=row.key_pem,
         key_digest=row.key_digest,
+        not_before=row.not_before,
+        not_after=row.not_after,
         workflow_trigger=row.workflow_trigger,
         workflow_sha=row.workflow_sha,
         workflow_name=row.workflow_name,
@@ -71,6 +73,7 @@ def as_policy(row: PolicyRow) -> Policy:
         require_log=row.require_log,
         require_sct=row.require_sct,
         use_signed_timestamps=row.use_signed_timestamps,
+        require_timestamp=row.require_timestamp,
         max_age_s=row.max_age_s,
     )
 

@@ -9,11 +9,10 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import msgspec
 from cryptography.hazmat.primitives import hashes
 
-from cgexplorer.oci.evidence import Evidence, Form, Kind
-from cgexplorer.verify import bundle, keys, log_binding, log_entry, signer, verdict
+from cgexplorer.oci.evidence import Form, Kind
+from cgexplorer.verify import bundle, keys, log_binding, log_entry, signer, times, verdict
 from cgexplorer.verify import certificate as certificates
 from cgexplorer.verify import material as materials
 from cgexplorer.verify import statement as statements
@@ -21,34 +20,11 @@ from cgexplorer.verify.errors import Fault, Malformed, UnusableKey
 from cgexplorer.verify.keys import PublicKey
 from cgexplorer.verify.material import Content, Material, OfferedEntry
 from cgexplorer.verify.policy import Policy
-from cgexplorer.verify.timestamp import TimestampAuthorities
-from cgexplorer.verify.trust_root import Authority, TrustRoot
+from cgexplorer.verify.request import Request, Trust
+from cgexplorer.verify.trust_root import Authority
 from cgexplorer.verify.verdict import Check, CheckName, Outcome
 
 type Answer = tuple[str, str] | str
-
-CLOCK_TOLERANCE = dt.timedelta(minutes=5)
-
-
-@dataclass(frozen=True, slots=True)
-class Trust:
-    """A trust root made ready: shared by all threads, never changed."""
-
-    root: TrustRoot
-    authorities: certificates.Authorities
-    timestamp_authorities: TimestampAuthorities
-
-
-class Request(msgspec.Struct, frozen=True):
-    """One question: does this evidence hold for this digest, and is its signer allowed?"""
-
-    evidence: Evidence
-    digest: str
-    policy: Policy | None
-    predicate_type: str | None
-    now: dt.datetime
-    lone_bundle: bool = False  # a bundle over any artifact, not one stored beside an image
-    artifact: bytes | None = None  # its bytes, when at hand; `digest` is theirs
 
 
 @dataclass(slots=True)
@@ -67,6 +43,7 @@ class Examination:
     log_entries: tuple[verdict.LogEntry, ...] = ()
     log_times: tuple[dt.datetime, ...] = ()
     token_times: tuple[dt.datetime, ...] = ()
+    checked_at_now: bool = False  # the certificate, because no time of signing is proven and the policy needs none
     authority: Authority | None = None
     claims: statements.Claims | None = None
     identity: str = ""
@@ -89,6 +66,7 @@ class Examination:
         self._run(CheckName.ISSUER, self._issuer)
         self._run(CheckName.IDENTITY, self._identity)
         self._run(CheckName.WORKFLOW, self._workflow)
+        self._run(CheckName.KEY_PERIOD, self._key_period)
         self._run(CheckName.SIGNATURE, lambda: self._signature(self._material))
         self._run(CheckName.TYPE, lambda: self._type(self._material))
         self._run(CheckName.SUBJECT, lambda: self._subject(self._material))
@@ -149,17 +127,16 @@ class Examination:
 
     # 3: each log entry is in a log that we trust …
     def _log_entry(self, material: Material) -> Answer:
-        required = self.request.policy is None or self.request.policy.require_log
         root = self.trust.root
         if not material.entries:
-            if required:
+            if self.request.needs_log:
                 raise Fault("an entry in a transparency log", "none")
             return "none offered, and the policy does not ask for one"
         self.log_entries = tuple(log_entry.offered(item, root) for item in material.entries)
         if len({(item.log_id, item.index, item.body) for item in material.entries}) != len(material.entries):
             raise Fault("distinct log entries", "one of them twice")
         known = [item for item in material.entries if item.log_id in root.logs]
-        if not known and not required:
+        if not known and not self.request.needs_log:
             return "its log is not in the trust root, and the policy does not ask for one"
         verified = [log_entry.check(item, root, self.token_times) for item in known or material.entries]
         self.log_entries = tuple(item.entry for item in verified)
@@ -182,8 +159,7 @@ class Examination:
 
     def _bound_entries(self, material: Material) -> list[OfferedEntry]:
         known = [item for item in material.entries if item.log_id in self.trust.root.logs]
-        required = self.request.policy is None or self.request.policy.require_log
-        return known or (list(material.entries) if required else [])
+        return known or (list(material.entries) if self.request.needs_log else [])
 
     def _signer_der(self, material: Material) -> tuple[str, bytes]:
         if material.certificate_der:
@@ -231,16 +207,19 @@ class Examination:
     def _timestamp(self, material: Material, token_fault: Fault | None) -> Answer:
         if token_fault is not None:
             raise token_fault
+        policy = self.request.policy
+        if policy is not None and policy.require_timestamp and not self.token_times:
+            raise Fault("a timestamp by an authority of the trust root", "none")
         if not self.times:
             if material.certificate is None:
                 return "no time is known; a key has no end of its own"
             if self.failed(CheckName.LOG_ENTRY):
                 return "no time is known, because the log entry does not hold"
+            if not self.request.needs_log:
+                return "no time of signing is proven, and the policy does not ask for a log"
             raise Fault("a verified time of signing", "neither a signed entry timestamp nor a timestamp")
-        newest = max(self.times)
-        if newest > self.request.now + CLOCK_TOLERANCE:
-            raise ClockFault(newest, self.request.now)
-        return "a verified time of signing", f"{newest:%Y-%m-%d %H:%M:%S} UTC from {self.time_source}"
+        times.check_clock(self.times, self.request.now)
+        return "a verified time of signing", f"{max(self.times):%Y-%m-%d %H:%M:%S} UTC from {self.time_source}"
 
     @property
     def time_source(self) -> str:
@@ -254,11 +233,16 @@ class Examination:
     def _certificate_chain(self, material: Material) -> Answer:
         if material.certificate is None:
             return "signed with a key, without certificate"
-        if not self.times:
+        unproven = not self.times and self.checks[CheckName.TIMESTAMP].outcome is Outcome.NOT_RUN
+        if not self.times and (self.failed(CheckName.LOG_ENTRY) or not unproven):
             return "no verified time to check it at"
-        self.authority = self.trust.authorities.chain(material.certificate, self.times)
-        expected = "a chain to a CA of the trust root, valid at the time of signing"
-        return expected, self.authority.name or self.authority.chain[0].subject.rfc4514_string()
+        # Without a log and without a timestamp cosign looks at the certificate as it is today; so do we, and say so.
+        self.checked_at_now = unproven
+        self.authority = self.trust.authorities.chain(material.certificate, self.times or (self.request.now,))
+        name = self.authority.name or self.authority.chain[0].subject.rfc4514_string()
+        if unproven:
+            return "a chain to a CA of the trust root, valid now", f"{name}, at {times.at(self.request.now)}"
+        return "a chain to a CA of the trust root, valid at the time of signing", name
 
     # 6: certificate transparency
     def _sct(self, material: Material) -> Answer:
@@ -318,6 +302,12 @@ class Examination:
             raise Fault("workflow claims", "no certificate")
         found = signer.check_workflow(self.described, policy)
         return found, found
+
+    def _key_period(self) -> Answer:
+        policy = self._sane_policy
+        if policy is None or not (policy.not_before or policy.not_after):
+            return "no policy says when its key may sign"
+        return times.check_period(policy, self.times)
 
     # 9: signature
     def _signature(self, material: Material) -> Answer:
@@ -380,13 +370,3 @@ class Examination:
                 raise Fault(f"{name}={value}", f"no {name}" if found is None else f"{name}={found[:80]}")
         pairs = ", ".join(f"{name}={value}" for name, value in policy.annotations)
         return pairs, pairs
-
-
-class ClockFault(Fault):
-    """The newest verified time lies in the future: it is our clock that cannot be believed."""
-
-    def __init__(self, newest: dt.datetime, now: dt.datetime) -> None:
-        super().__init__(
-            f"a clock at or after the time of signing, {newest:%Y-%m-%d %H:%M:%S} UTC",
-            f"this machine's clock says {now:%Y-%m-%d %H:%M:%S} UTC",
-        )

@@ -117,15 +117,19 @@ def _judge(
     signature.
     """
     kind, now = (Kind.SIGNATURE if wanted is None else Kind.ATTESTATION), dt.datetime.now(dt.UTC)
+
+    def verdict(item: Evidence, predicate_type: str | None = None) -> Verdict:
+        rules = flags.policy_for(item.form, policy)
+        return verifier.verify(item, discovery.subject, rules, predicate_type=predicate_type, now=now)
+
     stored = [item for item in discovery.evidence if item.kind is kind]
-    pairs = [(item, verifier.verify(item, discovery.subject, policy, now=now)) for item in stored]
+    pairs = [(item, verdict(item)) for item in stored]
     relevant = [pair for pair in pairs if wanted is None or pair[1].predicate_type in ("", wanted)]
     if relevant:
         return relevant
     others = stored or [item for item in discovery.evidence if item.form is Form.BUNDLE]
     asked = [msgspec.structs.replace(item, kind=kind) for item in others]
-    failing = [(e, verifier.verify(e, discovery.subject, policy, predicate_type=wanted, now=now)) for e in asked]
-    return [(e, msgspec.structs.replace(verdict, kind=kind)) for e, verdict in failing]
+    return [(item, msgspec.structs.replace(verdict(item, wanted), kind=kind)) for item in asked]
 
 
 def _platform(source: Source, repository: str, digest: str) -> str | None:

@@ -6,6 +6,9 @@ import argparse
 import re
 from pathlib import Path
 
+import msgspec
+
+from cgexplorer.oci.evidence import Form
 from cgexplorer.verify import signer, trust_root
 from cgexplorer.verify.errors import Fault
 from cgexplorer.verify.policy import Policy
@@ -79,8 +82,9 @@ def _add_signer_flags(command: argparse.ArgumentParser) -> None:
     command.add_argument("-o", "--output", choices=("text", "json"), default="text")
     command.add_argument("--rekor-url", default="", help="accepted for cosign's sake: nothing is ever asked online")
     for switch in _SWITCHES:
-        on = switch in ("--check-claims", "--use-signed-timestamps")
-        command.add_argument(switch, type=_boolean, default=on, metavar="BOOL")
+        # Timestamps count unless told otherwise; only who asks for them in so many words requires them.
+        default = {"--check-claims": True, "--use-signed-timestamps": None}.get(switch, False)
+        command.add_argument(switch, type=_boolean, default=default, metavar="BOOL")
 
 
 def explicit_switches(arguments: list[str]) -> list[str]:
@@ -108,7 +112,8 @@ def policy(options: argparse.Namespace) -> Policy:
         annotations=tuple(_pair(item) for text in getattr(options, "annotations", []) for item in text.split(",")),
         require_log=not options.insecure_ignore_tlog,
         require_sct=not options.insecure_ignore_sct,
-        use_signed_timestamps=options.use_signed_timestamps,
+        use_signed_timestamps=options.use_signed_timestamps is not False,
+        require_timestamp=options.use_signed_timestamps is True,
         whole_match=False,
     )
     try:
@@ -119,6 +124,11 @@ def policy(options: argparse.Namespace) -> Policy:
             "--certificate-identity and --certificate-oidc-issuer (or their -regexp forms), or --key."
         ) from None
     return made
+
+
+def policy_for(form: Form, given: Policy) -> Policy:
+    """cosign with `--use-signed-timestamps` demands one of each bundle, and only looks at those of the classic form."""
+    return given if form is Form.BUNDLE else msgspec.structs.replace(given, require_timestamp=False)
 
 
 def root(options: argparse.Namespace) -> TrustRoot:

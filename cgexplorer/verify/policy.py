@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 import msgspec
 
 
@@ -20,6 +22,8 @@ class Policy(msgspec.Struct, frozen=True):
     identity_regexp: str = ""
     key_pem: str = ""
     key_digest: str = ""  # "sha256", "sha384" or "sha512" when signatures with `key_pem` use another than the usual one
+    not_before: dt.datetime | None = None  # of `key_pem`: it may have signed from here on,
+    not_after: dt.datetime | None = None  # and until here
     workflow_trigger: str = ""
     workflow_sha: str = ""
     workflow_name: str = ""
@@ -29,5 +33,6 @@ class Policy(msgspec.Struct, frozen=True):
     require_log: bool = True
     require_sct: bool = True
     use_signed_timestamps: bool = True
+    require_timestamp: bool = False  # by an RFC 3161 authority of the trust root
     max_age_s: int = 0  # seconds since signing after which `verified` becomes `verified-stale`; 0 = never
     whole_match: bool = True

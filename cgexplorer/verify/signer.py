@@ -33,6 +33,9 @@ _WORKFLOW = (
 
 def check_policy(policy: Policy) -> str:
     """What the policy asks for, in words. Raises Fault when it would let anybody through, or cannot be understood."""
+    if policy.require_timestamp and not policy.use_signed_timestamps:
+        raise Fault("timestamps that count", "a policy that requires one and believes none")
+    _check_period(policy)
     if policy.key_pem:
         if policy.issuer or policy.issuer_regexp or policy.identity or policy.identity_regexp:
             raise Fault("either a key or an identity", "both")
@@ -47,6 +50,16 @@ def check_policy(policy: Policy) -> str:
         if _compiled(pattern).fullmatch(_NOBODY) and policy.whole_match:
             raise Fault("a pattern that somebody fails", f"{pattern[:60]}, which everybody matches")
     return "issuer and identity"
+
+
+def _check_period(policy: Policy) -> None:
+    ends = [end for end in (policy.not_before, policy.not_after) if end is not None]
+    if ends and not policy.key_pem:
+        raise Fault("a period of a key", "a period without a key: a certificate has its own")
+    if any(end.tzinfo is None for end in ends):
+        raise Fault("a period with a time zone", "one without")
+    if len(ends) == 2 and ends[0] > ends[1]:
+        raise Fault("a period that ends after it starts", f"{ends[0]:%Y-%m-%d} to {ends[1]:%Y-%m-%d}")
 
 
 def policy_key(policy: Policy) -> PublicKey:

@@ -37,6 +37,7 @@ class CheckName(StrEnum):
     ISSUER = "issuer"
     IDENTITY = "identity"
     WORKFLOW = "workflow"  # GitHub claims that the policy asks for
+    KEY_PERIOD = "key-period"  # signed while the policy lets its key sign
     SIGNATURE = "signature"  # over payload or DSSE PAE
     SUBJECT = "subject"  # signed digest = manifest digest
     TYPE = "type"  # payload type, statement type, predicate type

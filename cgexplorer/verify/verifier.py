@@ -14,14 +14,16 @@ from cgexplorer.oci import digest as digests
 from cgexplorer.oci.evidence import Evidence, Form, Kind
 from cgexplorer.verify import certificate as certificates
 from cgexplorer.verify import summary
-from cgexplorer.verify.checks import ClockFault, Examination, Request, Trust
+from cgexplorer.verify.checks import Examination
 from cgexplorer.verify.errors import Fault, VerifyError
 from cgexplorer.verify.policy import Policy
+from cgexplorer.verify.request import Request, Trust
+from cgexplorer.verify.times import ClockFault
 from cgexplorer.verify.timestamp import TimestampAuthorities
 from cgexplorer.verify.trust_root import TrustRoot
 from cgexplorer.verify.verdict import Check, CheckName, Outcome, State, Verdict
 
-_ABOUT_SIGNER = frozenset({CheckName.ISSUER, CheckName.IDENTITY, CheckName.WORKFLOW})
+_ABOUT_SIGNER = frozenset({CheckName.ISSUER, CheckName.IDENTITY, CheckName.WORKFLOW, CheckName.KEY_PERIOD})
 _PROVEN = tuple(  # what must hold before anybody reads the statement
     name for name in CheckName if name not in _ABOUT_SIGNER | {CheckName.POLICY, CheckName.ANNOTATIONS}
 )
@@ -151,9 +153,8 @@ def _state(examination: Examination, signed_at: dt.datetime | None) -> tuple[Sta
         return State.COULD_NOT_CHECK, "It is signed with a key, and no policy names one to check it with."
     if faults:
         name = min(faults, key=list(CheckName).index)
-        return State.SIGNER_NOT_ALLOWED, _sentence(
-            "The signature is valid, but its signer is not the allowed one", faults[name]
-        )
+        what = "its key might not sign then" if name is CheckName.KEY_PERIOD else "its signer is not the allowed one"
+        return State.SIGNER_NOT_ALLOWED, _sentence(f"The signature is valid, but {what}", faults[name])
     signer = examination.identity or "an unnamed signer"
     if policy is None:
         return State.NO_POLICY, f"The signature of {signer} is valid, but no policy says who should sign."
@@ -162,6 +163,9 @@ def _state(examination: Examination, signed_at: dt.datetime | None) -> tuple[Sta
         if signed_at is None or signed_at < oldest:
             when = f"on {signed_at:%Y-%m-%d}" if signed_at else "at an unknown time"
             return State.VERIFIED_STALE, f"Signed by {signer} {when}, longer ago than the policy allows."
+    if examination.checked_at_now:
+        unproven = "no time of signing is proven, so the certificate was checked as it is now"
+        return State.VERIFIED, f"Signed by {signer}; {unproven}."
     return State.VERIFIED, f"Signed by {signer}."
 
 

@@ -28,6 +28,7 @@ CHECKS = {
     CheckName.ISSUER: Words("Issuer", "who vouched for the signer"),
     CheckName.IDENTITY: Words("Signer", "who signed, and whether the policy allows it"),
     CheckName.WORKFLOW: Words("Workflow", "GitHub claims that the policy asks for"),
+    CheckName.KEY_PERIOD: Words("Time of the key", "signed while the policy lets this key sign"),
     CheckName.SIGNATURE: Words("Signature", "over exactly these bytes"),
     CheckName.SUBJECT: Words("Subject", "the signed digest is this digest"),
     CheckName.TYPE: Words("Type", "payload, statement and predicate type are what they claim to be"),

@@ -267,14 +267,21 @@ def timestamps() -> Iterator[tuple[str, Callable[[], Case]]]:
         token(SIGSTORE.tsa.token(inner, at), attestation),
     )
     yield (
-        "no proof of time at all, log waived",
-        lambda: Case(SIGSTORE.signature(DIGEST, ALICE, log=False), policy(require_log=False)),
+        "only a log's time where the policy requires a timestamp",
+        lambda: Case(SIGSTORE.signature(DIGEST, ALICE), policy(require_timestamp=True)),
     )
     yield (
-        "only a timestamp, and the policy counts none",
+        "the same in a bundle, by a key",
         lambda: Case(
-            SIGSTORE.signature(DIGEST, ALICE, log=False, timestamp=True),
-            policy(require_log=False, use_signed_timestamps=False),
+            evidence_of(SIGSTORE.bundle(DIGEST, KEY), DIGEST, Kind.SIGNATURE),
+            msgspec.structs.replace(KEY_POLICY, require_timestamp=True),
+        ),
+    )
+    yield (
+        "neither log nor timestamp where the policy requires the latter",
+        lambda: Case(
+            SIGSTORE.signature(DIGEST, KEY, log=False),
+            msgspec.structs.replace(KEY_POLICY, require_log=False, require_timestamp=True),
         ),
     )
     yield (

@@ -6,12 +6,14 @@ import datetime as dt
 from collections.abc import Callable, Iterator
 from typing import Any
 
+import msgspec
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
-from cgexplorer.oci.evidence import Kind
+from cgexplorer.oci.evidence import Evidence, Kind
 from cgexplorer.verify.policy import Policy
 from cgexplorer.verify.verdict import CheckName
+from cgexplorer.verify.verifier import Verifier
 from tests.fakes.sigstore import GITHUB, WORKFLOW, Issuer, evidence_of, keys, make_ca
 from tests.verify.world import (
     ALICE,
@@ -21,7 +23,10 @@ from tests.verify.world import (
     SIGNED_ON,
     SIGSTORE,
     STRANGER,
+    TIMESTAMP,
+    VERIFIER,
     Case,
+    entry,
     noted,
     policy,
     root,
@@ -47,6 +52,14 @@ def policies() -> Iterator[tuple[str, Callable[[], Case]]]:
             lambda pattern=pattern: by(Policy(issuer=GITHUB, identity_regexp=pattern)),
         )
     yield "everybody's issuer pattern", lambda: by(Policy(issuer_regexp=".*", identity=WORKFLOW))
+    yield (
+        "a timestamp is required and none is believed",
+        lambda: Case(
+            SIGSTORE.signature(DIGEST, ALICE, timestamp=True),
+            policy(require_timestamp=True, use_signed_timestamps=False),
+        ),
+    )
+    yield "a period without a key", lambda: by(policy(not_before=SIGSTORE.start))
     yield "a pattern too long", lambda: by(Policy(issuer=GITHUB, identity_regexp="https://.*" + "a?" * 260))
 
 
@@ -77,6 +90,26 @@ def chains() -> Iterator[tuple[str, Callable[[], Case]]]:
         ),
     )
     yield "one of two verified times too late", two_times
+    waived = policy(require_log=False)
+    yield (
+        "neither log nor timestamp, expired by now",
+        lambda: Case(SIGSTORE.signature(DIGEST, ALICE, log=False), waived),
+    )
+    yield (
+        "only a timestamp, and the policy counts none",
+        lambda: Case(
+            SIGSTORE.signature(DIGEST, ALICE, log=False, timestamp=True),
+            policy(require_log=False, use_signed_timestamps=False),
+        ),
+    )
+    yield "neither log nor timestamp, by a stranger's CA", lambda: unproven(by=STRANGER.ca.intermediate)
+    yield "neither log nor timestamp, CA not trusted now", lambda: unproven(verifier=root(ca_for=BEFORE))
+
+
+def unproven(*, verifier: Verifier = VERIFIER, **leaf: Any) -> Case:
+    """By a certificate that lasts for a year, without any proof of time."""
+    evidence = SIGSTORE.signature(DIGEST, SIGSTORE.leaf(minutes=525_600, **leaf), log=False)
+    return Case(evidence, policy(require_log=False), verifier=verifier)
 
 
 def two_times() -> Case:
@@ -164,6 +197,46 @@ def workflows() -> Iterator[tuple[str, Callable[[], Case]]]:
     yield "no workflow claims at all", lambda: by(policy(workflow_ref="refs/heads/main"), claims={6: None})
 
 
+def periods() -> Iterator[tuple[str, Callable[[], Case]]]:
+    yield "signed before the key's period", lambda: keyed(not_before=SIGNED_ON + HOUR)
+    yield "GHSA-wqqc-jjcq-vfxm: signed after the key's period", lambda: keyed(not_after=SIGNED_ON)
+    yield (
+        "the same in a bundle",
+        lambda: keyed(evidence_of(SIGSTORE.bundle(DIGEST, KEY), DIGEST, Kind.SIGNATURE), not_after=SIGNED_ON),
+    )
+    yield (
+        "logged in time, timestamped too late",
+        lambda: keyed(timestamped(SIGNED_ON + 2 * HOUR), not_after=SIGNED_ON + HOUR),
+    )
+    nobody = SIGSTORE.signature(DIGEST, KEY, log=False)
+    yield "at a time that nobody proves", lambda: keyed(nobody, not_after=SIGNED_ON + HOUR, require_log=False)
+    yield (
+        "at a time that only a timestamp proves, and none is believed",
+        lambda: keyed(
+            SIGSTORE.signature(DIGEST, KEY, log=False, timestamp=True),
+            not_after=SIGNED_ON + HOUR, require_log=False, use_signed_timestamps=False,
+        ),
+    )  # fmt: skip
+    yield "Rekor v2: at an integrated time that nobody signs", lambda: keyed(outer_time(), not_after=SIGNED_ON + HOUR)
+
+
+def keyed(evidence: Evidence | None = None, /, **changed: Any) -> Case:
+    """By the policy's own key, a minute after SIGNED_ON; the policy says when it may sign."""
+    return Case(evidence or SIGSTORE.signature(DIGEST, KEY), msgspec.structs.replace(KEY_POLICY, **changed))
+
+
+def timestamped(at: dt.datetime) -> Evidence:
+    late = SIGSTORE.signature(DIGEST, KEY, at=at, log=False, timestamp=True)
+    return noted(SIGSTORE.signature(DIGEST, KEY), timestamp=late.annotations[TIMESTAMP])
+
+
+def outer_time() -> Evidence:
+    bundle = SIGSTORE.bundle(DIGEST, KEY, v2=True)
+    del bundle["verificationMaterial"]["timestampVerificationData"]
+    entry(bundle)["integratedTime"] = str(int(SIGNED_ON.timestamp()))
+    return evidence_of(bundle, DIGEST, Kind.SIGNATURE)
+
+
 ATTACKS = [
     *((CheckName.POLICY, name, make) for name, make in policies()),
     *((CheckName.CERTIFICATE_CHAIN, name, make) for name, make in chains()),
@@ -172,4 +245,5 @@ ATTACKS = [
     *((CheckName.ISSUER, name, make) for name, make in issuers()),
     *((CheckName.IDENTITY, name, make) for name, make in identities()),
     *((CheckName.WORKFLOW, name, make) for name, make in workflows()),
+    *((CheckName.KEY_PERIOD, name, make) for name, make in periods()),
 ]

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from cgexplorer.oci import digest as digests
+from cgexplorer.oci.evidence import Form
 from cgexplorer.verify import flags, trust_root
 from cgexplorer.verify.cli import main
 from tests.fakes.registry import FakeRegistry
@@ -178,7 +179,7 @@ def test_an_unanchored_pattern_is_warned_about(files: Path, capsys: pytest.Captu
 
 
 def test_switches_take_no_word_but_may_take_a_value(files: Path) -> None:
-    assert bundle(*SIGNER, "--offline", "--use-signed-timestamps", "--insecure-ignore-sct=false") == 0
+    assert bundle(*SIGNER, "--offline", "--insecure-ignore-sct", "--insecure-ignore-tlog=false") == 0
 
 
 def test_cosigns_short_type_names_mean_what_they_mean_to_cosign() -> None:
@@ -203,3 +204,17 @@ def test_it_runs_as_a_module(files: Path) -> None:
     done = subprocess.run(asked, capture_output=True, check=False, timeout=60, env={"PYTHONPATH": project})
     assert done.returncode == 0, done.stderr.decode()
     assert done.stdout.startswith(b"Verification for artifact --\n")
+
+
+def test_signed_timestamps_are_required_of_bundles_by_who_asks_for_them(
+    files: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert bundle(*SIGNER, "--use-signed-timestamps=false") == 0
+    assert bundle(*SIGNER, "--use-signed-timestamps") == 1
+    assert "✗ timestamp" in capsys.readouterr().out
+    with_time = SIGSTORE.bundle(DIGEST, ALICE, artifact=ARTIFACT, timestamp=True)
+    (files / "timestamped.json").write_text(json.dumps(with_time))
+    assert bundle(*SIGNER, "--use-signed-timestamps", name="timestamped.json") == 0
+    rules = flags.policy(flags.parser().parse_args(["verify", *SIGNER, "--use-signed-timestamps", "true", "x"]))
+    assert flags.policy_for(Form.BUNDLE, rules).require_timestamp
+    assert not flags.policy_for(Form.LEGACY, rules).require_timestamp

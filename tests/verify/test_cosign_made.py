@@ -27,7 +27,7 @@ REASONS = {
     "unsigned": "unsigned",
     "index-child-not-signed": "unsigned",
     "c-tsa-nolog-default": {"log-entry"},
-    "c-nothing-waived": {"timestamp"},
+    "c-nothing-waived": {"certificate-chain"},
     "b-email-wrong-identity": {"identity"},
     "b-annotation-wrong-value": {"annotations"},
     "b-att-as-signature": {"type"},

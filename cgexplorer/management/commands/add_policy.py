@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +46,8 @@ class Command(StoreCommand):
         parser.add_argument(
             "--key-digest", default="", choices=DIGESTS, help="hash of signatures with --key, if not the usual one"
         )
+        parser.add_argument("--not-before", default="", metavar="TIME", help="--key may sign from here on, in ISO 8601")
+        parser.add_argument("--not-after", default="", metavar="TIME", help="--key may sign until here, in ISO 8601")
         for claim, what in WORKFLOW_CLAIMS.items():
             parser.add_argument(f"--workflow-{claim}", default="", help=f"{what}, exactly, as GitHub certified it")
         parser.add_argument(
@@ -58,6 +61,11 @@ class Command(StoreCommand):
             action="store_true",
             help="do not believe a timestamp authority when it was signed",
         )
+        parser.add_argument(
+            "--require-timestamp",
+            action="store_true",
+            help="require an RFC 3161 timestamp of the trust root's authorities",
+        )
         parser.add_argument("--max-age-days", type=int, default=0, help="older signatures are `verified, stale`")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -69,6 +77,8 @@ class Command(StoreCommand):
             identity_regexp=options["identity_regexp"],
             key_pem=_text(options["key"]) if options["key"] else "",
             key_digest=options["key_digest"],
+            not_before=_moment("--not-before", options["not_before"]),
+            not_after=_moment("--not-after", options["not_after"]),
             workflow_trigger=options["workflow_trigger"],
             workflow_sha=options["workflow_sha"],
             workflow_name=options["workflow_name"],
@@ -78,6 +88,7 @@ class Command(StoreCommand):
             require_log=not options["no_log"],
             require_sct=not options["no_sct"],
             use_signed_timestamps=not options["no_signed_timestamps"],
+            require_timestamp=options["require_timestamp"],
             max_age_s=_age_s(options["max_age_days"]),
         )
         check(options["name"], fields)
@@ -108,6 +119,17 @@ def _age_s(days: int) -> int:
     if not 0 <= days <= MAX_AGE_DAYS:
         raise CommandError(f"--max-age-days {days} is not between 0, which means any age, and {MAX_AGE_DAYS}.")
     return days * 86400
+
+
+def _moment(flag: str, text: str) -> dt.datetime | None:
+    """`2026-07-01` is its first moment in UTC; a time without zone is in UTC."""
+    if not text:
+        return None
+    try:
+        moment = dt.datetime.fromisoformat(text)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
+    except (ValueError, OverflowError):
+        raise CommandError(f"{flag} {text!r} is not a date or time such as 2026-07-01T12:00:00Z.") from None
 
 
 def _pair(text: str) -> tuple[str, str]:

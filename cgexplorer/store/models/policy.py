@@ -27,6 +27,8 @@ class PolicyRow(models.Model):
     identity_regexp = models.TextField(blank=True)
     key_pem = models.TextField(blank=True)
     key_digest = models.CharField(max_length=8, blank=True)  # hash of signatures with the key; "" = the usual one
+    not_before = models.DateTimeField(null=True)  # the key may have signed from here on,
+    not_after = models.DateTimeField(null=True)  # and until here
     # Claims of GitHub's certificates that must be exactly so; "" asks for nothing.
     workflow_trigger = models.TextField(blank=True)
     workflow_sha = models.TextField(blank=True)
@@ -37,6 +39,7 @@ class PolicyRow(models.Model):
     require_log = models.BooleanField(default=True)
     require_sct = models.BooleanField(default=True)
     use_signed_timestamps = models.BooleanField(default=True)
+    require_timestamp = models.BooleanField(default=False)  # by an RFC 3161 authority of the trust root
     max_age_s = models.IntegerField(default=0)
     trust_root = models.ForeignKey(TrustRoot, models.PROTECT, null=True)  # null = the shipped public-good root
     created_at = models.DateTimeField(auto_now_add=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 
 import msgspec
@@ -21,6 +22,8 @@ class PolicyFields(msgspec.Struct, frozen=True):
     identity_regexp: str = ""
     key_pem: str = ""
     key_digest: str = ""
+    not_before: dt.datetime | None = None
+    not_after: dt.datetime | None = None
     workflow_trigger: str = ""
     workflow_sha: str = ""
     workflow_name: str = ""
@@ -30,6 +33,7 @@ class PolicyFields(msgspec.Struct, frozen=True):
     require_log: bool = True
     require_sct: bool = True
     use_signed_timestamps: bool = True
+    require_timestamp: bool = False
     max_age_s: int = 0
 
 
