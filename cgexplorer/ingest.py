@@ -10,13 +10,13 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-import re
 from collections.abc import Callable
 from importlib import metadata
 
 import msgspec
 
 import cgexplorer
+from cgexplorer import predicates
 from cgexplorer.oci.digest import of as digest_of
 from cgexplorer.oci.errors import NotFound, NotInLayout, OciError, TooLarge
 from cgexplorer.oci.evidence import Discovery, Kind, Problem, discover
@@ -24,8 +24,9 @@ from cgexplorer.oci.evidence import Evidence as Found
 from cgexplorer.oci.manifest import Descriptor, Manifest
 from cgexplorer.oci.reference import Reference
 from cgexplorer.oci.source import Source
+from cgexplorer.spdx import convert
 from cgexplorer.spdx import parse as spdx
-from cgexplorer.spdx.document import NotIndexable
+from cgexplorer.spdx.document import Document, NotIndexable
 from cgexplorer.store import models
 from cgexplorer.store.judges import Judges
 from cgexplorer.store.queries import exports
@@ -35,8 +36,6 @@ from cgexplorer.store.record.unit import Judged, Occasion, Unit
 from cgexplorer.verify import summary
 from cgexplorer.verify.verdict import State, Verdict
 
-# GitHub and others append the version: https://spdx.dev/Document/v2.3
-SPDX_DOCUMENT = re.compile(r"https://spdx\.dev/Document(/v\d+(\.\d+)*)?")
 NOT_IN_LAYOUT = "not in this layout"
 MAX_CHILDREN = 100  # platforms of one index
 
@@ -154,9 +153,9 @@ def import_sbom(raw: bytes, name: str, *, now: dt.datetime, reference: Reference
         digest=digest_of(raw),
         state=State.UNSIGNED,
         reason="An SBOM file that was imported: nobody signed it.",
-        media_type="application/spdx+json",
+        media_type=convert.media_type(raw),
         size=len(raw),
-        file=_parsed(raw),
+        file=_parsed(raw, convert.parse_any),
     )
     occasion = Occasion(
         trigger="ingest",
@@ -218,15 +217,15 @@ def _judge(found: Found, digest: str, judges: Judges, now: dt.datetime) -> Judge
 
 
 def _sbom(verdict: Verdict) -> ParsedSbom | None:
-    """The document of an SPDX attestation whose signature holds, whoever signed it."""
-    if verdict.statement is None or SPDX_DOCUMENT.fullmatch(verdict.predicate_type) is None:
+    """The document of an SPDX or CycloneDX attestation whose signature holds, whoever signed it."""
+    if verdict.statement is None or not predicates.is_sbom(verdict.predicate_type):
         return None
     return _parsed(verdict.statement.predicate)
 
 
-def _parsed(content: bytes) -> ParsedSbom:
+def _parsed(content: bytes, parse: Callable[[bytes], Document] = spdx.parse) -> ParsedSbom:
     try:
-        return ParsedSbom(content, spdx.parse(content))
+        return ParsedSbom(content, parse(content))
     except NotIndexable as error:
         return ParsedSbom(content, None, str(error))
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 SPDX = "https://spdx.dev/Document"
 CYCLONEDX = "https://cyclonedx.org/bom"
 SLSA_V1 = "https://slsa.dev/provenance/v1"
 SLSA_V02 = "https://slsa.dev/provenance/v0.2"
 APKO = "https://apko.dev/image-configuration"
 
-SBOM_TYPES = (SPDX,)
 PROVENANCE_TYPES = (SLSA_V1, SLSA_V02)
 
 _LABELS = {
@@ -31,6 +32,15 @@ _LABELS = {
     "https://chainguard.dev/helm-values": "Helm values",
     "https://chainguard.dev/chart-lock": "chart lock",
 }
+
+
+# Some tools add the version of the format: https://cyclonedx.org/bom/v1.4, https://spdx.dev/Document/v2.3.
+_SBOM = re.compile(rf"({re.escape(SPDX)}|{re.escape(CYCLONEDX)})(/v\d+(\.\d+)*)?")
+
+
+def is_sbom(predicate_type: str) -> bool:
+    """Whether the predicate is a document that packages are read from."""
+    return _SBOM.fullmatch(predicate_type) is not None
 
 
 def label(predicate_type: str) -> str:

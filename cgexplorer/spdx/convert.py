@@ -1,6 +1,6 @@
-"""SPDX files that are not JSON (tag-value, RDF, YAML, XML): read by spdx-tools, then parsed as its JSON.
+"""SBOM files that are not JSON: SPDX tag-value, RDF, YAML and XML by spdx-tools, CycloneDX XML by cyclonedx-python-lib.
 
-For files that a person imports; attestations are JSON. Unlike JSON, spdx-tools is a gate here: it is the only reader.
+For files that a person imports; attestations are JSON. Unlike JSON, the library is a gate here: it is the only reader.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 import msgspec
 
-from cgexplorer.spdx import gate, worker
+from cgexplorer.spdx import cyclonedx, gate, worker
 from cgexplorer.spdx.document import Document, NotIndexable
 from cgexplorer.spdx.parse import parse
 
@@ -19,13 +19,14 @@ _HEAD_BYTES = 64 * 1024
 
 
 class Format(StrEnum):
-    """By the suffix that spdx-tools knows it under."""
+    """By the suffix that its library knows it under."""
 
     JSON = ".json"
     TAG_VALUE = ".spdx"
     RDF = ".rdf.xml"
     XML = ".xml"
     YAML = ".yaml"
+    CYCLONEDX_XML = ".cdx.xml"
 
 
 class Converted(msgspec.Struct, frozen=True):
@@ -36,7 +37,7 @@ class Converted(msgspec.Struct, frozen=True):
 
 
 def parse_any(raw: bytes, timeout_s: float = TIMEOUT_S) -> Document:
-    """Parse an SPDX 2.x document of any of the five forms. Raises NotIndexable with a sentence."""
+    """Parse an SPDX 2.x or CycloneDX document of any form. Raises NotIndexable with a sentence."""
     form = sniff(raw)
     return parse(raw if form is Format.JSON else to_json(raw, form, timeout_s))
 
@@ -45,6 +46,8 @@ def sniff(raw: bytes) -> Format:
     """Which form the bytes have, by their beginning; what is none of the others is taken for JSON."""
     head = raw[:_HEAD_BYTES].removeprefix(b"\xef\xbb\xbf").lstrip()
     if head.startswith(b"<"):
+        if b"cyclonedx.org/schema/bom" in head:
+            return Format.CYCLONEDX_XML
         return Format.RDF if b"rdf:RDF" in head else Format.XML
     if re.search(rb"^SPDXVersion:", head, re.MULTILINE):
         return Format.TAG_VALUE
@@ -53,14 +56,32 @@ def sniff(raw: bytes) -> Format:
     return Format.JSON
 
 
+_MEDIA_TYPE = {
+    Format.JSON: "application/spdx+json",
+    Format.TAG_VALUE: "text/spdx",
+    Format.RDF: "application/rdf+xml",
+    Format.XML: "application/xml",
+    Format.YAML: "application/yaml",
+    Format.CYCLONEDX_XML: "application/vnd.cyclonedx+xml",
+}
+
+
+def media_type(raw: bytes) -> str:
+    """As IANA knows it; SPDX has none for YAML and XML."""
+    form = sniff(raw)
+    if form is Format.JSON and cyclonedx.is_one(raw):
+        return "application/vnd.cyclonedx+json"
+    return _MEDIA_TYPE[form]
+
+
 def to_json(raw: bytes, form: Format, timeout_s: float = TIMEOUT_S) -> bytes:
-    """The document as SPDX JSON. Raises NotIndexable with spdx-tools' own reason."""
+    """The document as JSON of its own format. Raises NotIndexable with the library's own reason."""
     name = form.name.replace("_", "-").lower()
     if len(raw) > gate.MAX_BYTES:
         raise NotIndexable(
             f"The document has {len(raw):,} bytes; documents up to {gate.MAX_BYTES:,} bytes are indexed."
         )
-    if form in (Format.XML, Format.RDF) and re.search(rb"<!(?:DOCTYPE|ENTITY)", raw, re.IGNORECASE):
+    if form.value.endswith(".xml") and re.search(rb"<!(?:DOCTYPE|ENTITY)", raw, re.IGNORECASE):
         raise NotIndexable("The document declares XML entities; such documents are not read.")
     try:
         answer = msgspec.json.decode(worker.run(f"convert{form}", raw, timeout_s), type=Converted)

@@ -74,6 +74,13 @@ def identifiers(expression: str) -> tuple[str, ...]:
 
 
 @lru_cache(maxsize=65_536)
+def is_listed(expression: str) -> bool:
+    """Whether it is an expression of licences that the SPDX licence list has, and of nothing else."""
+    found = identifiers(expression)
+    return bool(found) and all(one.partition(" WITH ")[0].removesuffix("+") in _categories() for one in found)
+
+
+@lru_cache(maxsize=65_536)
 def families(expression: str) -> tuple[Family, ...]:
     """The families of all licences of an expression, fewest duties first; (UNKNOWN,) when nothing is stated."""
     found = {_family(identifier) for identifier in identifiers(expression)} or {Family.UNKNOWN}

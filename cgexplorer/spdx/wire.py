@@ -93,7 +93,6 @@ class _Sniffed(msgspec.Struct, rename="camel"):
     """Only what tells one format from another."""
 
     spdx_version: msgspec.Raw = msgspec.Raw()
-    bom_format: msgspec.Raw = msgspec.Raw()
     context: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="@context")
     graph: msgspec.Raw = msgspec.field(default=msgspec.Raw(), name="@graph")
     packages: msgspec.Raw = msgspec.Raw()
@@ -111,17 +110,28 @@ def decode(raw: bytes, findings: Findings) -> Document:
     Elements and fields of a wrong type are left out and noted in `findings`; everything else is kept.
     Raises NotIndexable when the bytes are not SPDX 2.x.
     """
-    if _NUL not in raw:
+    if may_decode_typed(raw):
         try:
             return _DECODER.decode(_spdx_2_part(raw))
         except msgspec.DecodeError:  # a wrong type, or half of a surrogate pair
             pass
-    tree = json.loads(raw)
-    if _NUL in raw or _SURROGATE.search(raw):
-        tree = escaped(tree)
+    tree = tree_of(raw)
     wrapped = tree.get("Data")
     _refuse_other_formats(tree.keys(), json.dumps(tree.get("@context")), isinstance(wrapped, dict))
     return _decode_leniently(wrapped if "spdxVersion" not in tree and isinstance(wrapped, dict) else tree, findings)
+
+
+def may_decode_typed(raw: bytes) -> bool:
+    """Not when a NUL is written in it: the typed decoder would hand it on."""
+    return _NUL not in raw
+
+
+def tree_of(raw: bytes) -> dict[str, Any]:
+    """The document as it is, with what cannot be stored as text escaped."""
+    tree = json.loads(raw)
+    if _NUL in raw or _SURROGATE.search(raw):
+        tree = escaped(tree)
+    return tree  # type: ignore[no-any-return]
 
 
 def _spdx_2_part(raw: bytes) -> bytes:
@@ -135,14 +145,14 @@ def _spdx_2_part(raw: bytes) -> bytes:
 
 
 def _refuse_other_formats(keys: Collection[str], context: str, wraps_object: bool) -> None:
-    if "bomFormat" in keys:
-        raise NotIndexable("This is a CycloneDX document; CycloneDX is not indexed yet.")
     if "spdx.org/rdf/3" in context or ("@graph" in keys and "spdxVersion" not in keys):
         raise NotIndexable("SPDX 3, not indexed yet.")
     if "Data" in keys and "spdxVersion" not in keys and not wraps_object:
         raise NotIndexable("The predicate wraps text in Data instead of a JSON document; that is not indexed yet.")
     if not {"spdxVersion", "packages", "Data"} & set(keys):
-        raise NotIndexable("The document is JSON, but not SPDX: it states neither spdxVersion nor packages.")
+        raise NotIndexable(
+            "The document is JSON, but neither SPDX nor CycloneDX: it states no spdxVersion, packages or bomFormat."
+        )
 
 
 def _decode_leniently(tree: dict[str, Any], findings: Findings) -> Document:
@@ -153,9 +163,9 @@ def _decode_leniently(tree: dict[str, Any], findings: Findings) -> Document:
         "hasExtractedLicensingInfos": (ExtractedLicense, "extracted licence"),
     }
     rest = {key: value for key, value in tree.items() if key not in lists}
-    document = _element(Document, rest, "document", findings)
+    document = element(Document, rest, "document", findings)
     for key, (struct, what) in lists.items():
-        elements = [_element(struct, value, what, findings) for value in _items(tree.get(key), key, what, findings)]
+        elements = [element(struct, value, what, findings) for value in items(tree.get(key), key, what, findings)]
         setattr(document, key_to_field(key), elements)
     return document
 
@@ -164,7 +174,7 @@ def key_to_field(key: str) -> str:
     return re.sub(r"([A-Z])", lambda match: "_" + match[1].lower(), key)
 
 
-def _items(value: Any, key: str, what: str, findings: Findings) -> Iterator[dict[str, Any]]:
+def items(value: Any, key: str, what: str, findings: Findings) -> Iterator[dict[str, Any]]:
     if value is None:
         return
     if not isinstance(value, list):
@@ -177,7 +187,7 @@ def _items(value: Any, key: str, what: str, findings: Findings) -> Iterator[dict
             findings.add(f"{what} that is not an object", repr(item))
 
 
-def _element[S: msgspec.Struct](struct: type[S], value: dict[str, Any], what: str, findings: Findings) -> S:
+def element[S: msgspec.Struct](struct: type[S], value: dict[str, Any], what: str, findings: Findings) -> S:
     """The element without the fields that cannot be read."""
     try:
         return msgspec.convert(value, struct)
@@ -192,10 +202,14 @@ def _element[S: msgspec.Struct](struct: type[S], value: dict[str, Any], what: st
             kept[field.name] = msgspec.convert(found, field.type)
         except msgspec.ValidationError:
             repaired = _repaired(found, field.type)
-            findings.add(f"{what}: {field.encode_name} has a wrong type", f"{value.get('SPDXID', '')} {found!r}")
+            findings.add(f"{what}: {field.encode_name} has a wrong type", f"{_id_of(value)} {found!r}")
             if repaired is not None:
                 kept[field.name] = repaired
     return struct(**kept)
+
+
+def _id_of(element: dict[str, Any]) -> str:
+    return str(element.get("SPDXID") or element.get("bom-ref") or "")
 
 
 @cache

@@ -1,4 +1,4 @@
-"""spdx-tools in a process of its own: limited in time and memory, killed when it exceeds them.
+"""Libraries that read whole documents, in a process of their own: limited in time and memory, killed beyond.
 
 python -m cgexplorer.spdx.worker conformance        document on stdin, answer on stdout
 """
@@ -29,11 +29,11 @@ def run(task: str, raw: bytes, timeout_s: float) -> bytes:
             command, input=raw, capture_output=True, timeout=timeout_s, check=False, cwd=_ROOT
         )
     except subprocess.TimeoutExpired:
-        raise WorkerError(f"spdx-tools needed more than {timeout_s:g} seconds for this document.") from None
+        raise WorkerError(f"The reader needed more than {timeout_s:g} seconds for this document.") from None
     if done.returncode != 0 or not done.stdout:
         lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
         reason = lines[-1][:300] if lines else f"exit code {done.returncode}"
-        raise WorkerError(f"spdx-tools gave no answer for this document: {reason}.")
+        raise WorkerError(f"The reader gave no answer for this document: {reason}.")
     return done.stdout
 
 
@@ -47,6 +47,11 @@ def main(arguments: list[str]) -> int:
         from cgexplorer.spdx import spdx_tools_opinion  # noqa: PLC0415 slow, and only needed in this process
 
         sys.stdout.buffer.write(spdx_tools_opinion.of(raw))
+        return 0
+    if task == "convert.cdx.xml":
+        from cgexplorer.spdx import cyclonedx_reader  # noqa: PLC0415 slow, and only needed in this process
+
+        sys.stdout.buffer.write(cyclonedx_reader.to_json(raw))
         return 0
     if task.startswith("convert."):
         from cgexplorer.spdx import spdx_tools_reader  # noqa: PLC0415 slow, and only needed in this process

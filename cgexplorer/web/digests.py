@@ -16,7 +16,7 @@ from cgexplorer.store.queries import attestations, image_configuration, payloads
 from cgexplorer.store.queries import manifests as queries
 from cgexplorer.store.queries.compare import compare
 from cgexplorer.store.queries.references import UnknownReference
-from cgexplorer.web import reproduce
+from cgexplorer.web import reproduce, sbom_forms
 from cgexplorer.web.packages import first_packages
 from cgexplorer.web.render import render_page
 
@@ -93,13 +93,14 @@ def _difference(earlier: Manifest, manifest: Manifest) -> Difference | None:
 
 
 @require_safe
-def sbom_document(request: HttpRequest, name: str, digest: str) -> HttpResponse:
+def sbom_document(request: HttpRequest, name: str, digest: str, form: str) -> HttpResponse:
     """The SBOM, byte for byte as it was signed (or imported)."""
-    sbom = queries.sbom(queries.manifest(name, digest))
+    sbom = queries.sbom(queries.manifest(name, digest), form)
     if sbom is None:
-        raise Http404("No SBOM of this digest is stored.")
-    response = HttpResponse(payloads.content(sbom.document), content_type="application/spdx+json")
-    response["Content-Disposition"] = f'attachment; filename="{digest[7:19]}.spdx.json"'
+        raise Http404(f"No {sbom_forms.format_words(form)} document of this digest is stored.")
+    media_type, suffix = sbom_forms.file_kind(sbom)
+    response = HttpResponse(payloads.content(sbom.document), content_type=media_type)
+    response["Content-Disposition"] = f'attachment; filename="{digest[7:19]}.{suffix}"'
     response["X-Content-Type-Options"] = "nosniff"
     return response
 

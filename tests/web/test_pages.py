@@ -69,6 +69,7 @@ PAGES = {
     "files-csv": Page(3, DIGEST, kind=CSV),
     "files-json": Page(3, DIGEST, kind=JSON),
     "sbom-document": Page(4, DIGEST, kind="application/spdx+json"),
+    "cyclonedx-document": Page(2, DIGEST, status=404),
     "attestations": Page(6, DIGEST),
     "attestation": Page(6, (*DIGEST, "attestation")),
     "attestation-bytes": Page(3, (*DIGEST, "attestation", "part"), kind="application/octet-stream"),

@@ -23,7 +23,7 @@ MAX_NAME_CHARACTERS = 200  # a name has 255 with its registry
 
 
 class Command(StoreCommand):
-    help = "Import unsigned SBOM files (SPDX JSON; .zst is unpacked)."
+    help = "Import unsigned SBOM files (SPDX of any form, CycloneDX JSON or XML; .zst is unpacked)."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("files", nargs="+", type=Path, metavar="FILE")
@@ -81,5 +81,5 @@ def is_json(raw: bytes) -> bool:
 
 def slug(file: Path) -> str:
     """A repository name out of a file name: `Debian Host.spdx.json.zst` → `debian-host`."""
-    stem = re.sub(r"(\.(spdx|cdx|json|zst))+$", "", file.name.lower())
+    stem = re.sub(r"(\.(spdx|cdx|json|xml|rdf|ya?ml|zst))+$", "", file.name.lower())
     return re.sub(r"[^a-z0-9]+", "-", stem).strip("-")[:MAX_NAME_CHARACTERS] or "sbom"

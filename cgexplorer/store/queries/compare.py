@@ -92,7 +92,7 @@ def _compared(text: str, root: Manifest, choice: dict[str, Manifest], platform: 
     sbom = (
         Sbom.objects.filter(manifest=manifest, indexed=True, packages__isnull=False)
         .select_related("evidence", "packages")
-        .order_by(_verified_first("evidence__state"), "-pk")
+        .order_by(_verified_first("evidence__state"), "-format", "-pk")
         .first()
     )
     return Compared(

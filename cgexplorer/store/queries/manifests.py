@@ -74,15 +74,24 @@ def _siblings(index: Manifest, here: Manifest) -> tuple[Sibling, ...]:
     )
 
 
-def sbom(manifest: Manifest) -> Sbom | None:
-    """The SBOM that pages show: of those stored, a verified one first, then an indexed one, then the newest."""
+def sbom(manifest: Manifest, form: str = "") -> Sbom | None:
+    """The SBOM that pages show: of those stored, a verified one first, then an indexed one, SPDX, the newest.
+
+    With `form` only a document that is CycloneDX ("cyclonedx"), or that is not ("spdx").
+    """
     verified = Case(When(evidence__state="verified", then=Value(0)), default=Value(1), output_field=IntegerField())
     return (
-        Sbom.objects.filter(manifest=manifest)
+        _of_form(Sbom.objects.filter(manifest=manifest), form)
         .select_related("evidence")  # never the document itself: it may have 70 MB
-        .order_by(verified, "-indexed", "-pk")
+        .order_by(verified, "-indexed", "-format", "-pk")
         .first()
     )
+
+
+def _of_form(sboms: QuerySet[Sbom], form: str) -> QuerySet[Sbom]:
+    if form == "cyclonedx":
+        return sboms.filter(format=form)
+    return sboms.exclude(format="cyclonedx") if form else sboms
 
 
 def evidence(manifest: Manifest) -> QuerySet[Evidence]:
@@ -110,10 +119,8 @@ def platforms(index: Manifest) -> list[PlatformRow]:
     attestations = Evidence.objects.filter(manifest__in=[entry.manifest_id for entry in entries], kind=Kind.ATTESTATION)
     for one in attestations.order_by("predicate_type", "pk"):
         found.setdefault(one.manifest_id, []).append((one.predicate_type, one.state))
-    sboms = {
-        one.manifest_id: one
-        for one in Sbom.objects.filter(manifest__in=[entry.manifest_id for entry in entries]).order_by("indexed", "pk")
-    }
+    stored = Sbom.objects.filter(manifest__in=[entry.manifest_id for entry in entries])
+    sboms = {one.manifest_id: one for one in stored.order_by("indexed", "format", "pk")}
     return [
         PlatformRow(
             entry.platform, entry.manifest, sboms.get(entry.manifest_id), tuple(found.get(entry.manifest_id, ()))

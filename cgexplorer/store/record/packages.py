@@ -11,6 +11,7 @@ import msgspec
 from django.db import connection
 
 from cgexplorer.spdx.document import Package
+from cgexplorer.spdx.licenses import is_stated
 from cgexplorer.spdx.versions import version_key
 from cgexplorer.store.record.text import storable
 
@@ -90,6 +91,9 @@ def _clean(package: Package) -> Package:
         "supplier",
         "built_from",
     )
+    if not is_stated(package.supplier):
+        # NOASSERTION is SPDX's way to say nothing; CycloneDX says nothing by saying nothing.
+        package = msgspec.structs.replace(package, supplier="")
     odd = {name: text for name in texts if (text := storable(getattr(package, name))) != getattr(package, name)}
     return msgspec.structs.replace(package, **odd) if odd else package
 

@@ -15,11 +15,11 @@ from django.utils.safestring import SafeString, mark_safe
 from cgexplorer import predicates
 from cgexplorer.oci.digest import is_digest
 from cgexplorer.spdx.document import CONTENTS, Package
-from cgexplorer.store.models import Manifest
+from cgexplorer.store.models import Manifest, Sbom
 from cgexplorer.store.queries import manifests
 from cgexplorer.store.queries.images import CoverageRow
 from cgexplorer.store.queries.manifests import Subject
-from cgexplorer.web import words
+from cgexplorer.web import sbom_forms, words
 from cgexplorer.web.component_path import component_path
 
 register = template.Library()
@@ -59,6 +59,19 @@ def badge(state: str, href: str = "") -> SafeString:
 @register.filter
 def state_words(state: str) -> str:
     return words.state_words(state)
+
+
+@register.filter
+def format_words(form: str) -> str:
+    """`cyclonedx` → "CycloneDX"."""
+    return sbom_forms.format_words(form)
+
+
+@register.simple_tag
+def sbom_url(manifest: Manifest, sbom: Sbom) -> str:
+    """Where the bytes of the SBOM that a page shows can be had."""
+    name = "cyclonedx-document" if sbom.format == "cyclonedx" else "sbom-document"
+    return reverse(name, args=[manifest.image.name, manifest.digest])
 
 
 @register.filter
