@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("store", "0004_policy_fields")]
+    dependencies = [("store", "0005_tag_history")]
 
     operations = [
         migrations.AddField("policyrow", "not_before", models.DateTimeField(null=True)),
