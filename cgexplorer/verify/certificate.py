@@ -8,7 +8,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import struct
-from collections.abc import Sequence
+from functools import lru_cache
 
 from cryptography import x509
 from cryptography.hazmat import asn1
@@ -60,8 +60,11 @@ class Authorities:
     def __init__(self, root: TrustRoot) -> None:
         # The issuing certificate is the anchor: `trust_root` has checked the links above it, which no time changes.
         self._authorities = tuple((item, verification.Store([item.chain[0]])) for item in root.certificate_authorities)
+        # The dearest step, half of a verification: one evidence under several policies asks the same thing again.
+        # The key is every byte of the certificate and every time; a refusal is never remembered.
+        self.chain = lru_cache(maxsize=256)(self._chain)
 
-    def chain(self, certificate: x509.Certificate, times: Sequence[dt.datetime]) -> Authority:
+    def _chain(self, certificate: x509.Certificate, times: tuple[dt.datetime, ...]) -> Authority:
         """The authority whose whole chain holds at every one of these times. Raises Fault."""
         reasons = []
         for authority, store in self._authorities:
@@ -118,17 +121,22 @@ def check_sct(certificate: x509.Certificate, authority: Authority, root: TrustRo
     if not known or len(scts) > MAX_SCTS:
         found = f"CT log {scts[0].log_id.hex()[:16]}… is not in the trust root" if scts else "none"
         raise Fault("a signed certificate timestamp by a CT log of the trust root", found)
-    issuer_key = authority.chain[0].public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     for sct in known:
         log, time = root.ct_logs[sct.log_id], sct.timestamp.replace(tzinfo=dt.UTC)
         if log.key is None:
             raise Fault("a CT log key of a known kind", log.key_details, unsupported=True)
         if not log.period.covers(time):
             raise Fault(f"a CT log key valid at {time:%Y-%m-%d %H:%M:%S}", f"{log.name} is trusted {log.period}")
-        covered = _sct_message(certificate, sct, time, hashlib.sha256(issuer_key).digest())
+        covered = _sct_message(certificate, sct, time, _issuer_key_hash(authority.chain[0]))
         if not isinstance(sct.signature_hash_algorithm, hashes.SHA256) or not log.key.signed(sct.signature, covered):
             raise Fault(f"a signed certificate timestamp by {log.name}", "a signature that does not verify")
     return f"{root.ct_logs[known[0].log_id].name} at {known[0].timestamp:%Y-%m-%d %H:%M:%S}"
+
+
+@lru_cache(maxsize=256)
+def _issuer_key_hash(issuer: x509.Certificate) -> bytes:
+    key = issuer.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    return hashlib.sha256(key).digest()
 
 
 def _sct_message(
@@ -198,11 +206,18 @@ def _extension(item: x509.Extension[x509.ExtensionType]) -> verdict.Extension | 
     number = int(oid.removeprefix(FULCIO).split(".")[0])
     raw = item.value.value
     try:
-        value = raw.decode() if number in _RAW_EXTENSIONS else asn1.decode_der(str, raw)
+        value = raw.decode() if number in _RAW_EXTENSIONS else _utf8_string(raw)
     except ValueError:
         value = raw.hex()
     value = value if value.isprintable() else raw.hex()
     return verdict.Extension(oid, EXTENSION_NAMES.get(number, oid), value)
+
+
+def _utf8_string(der: bytes) -> str:
+    """Raises ValueError."""
+    if len(der) < 130 and der[:2] == bytes((12, len(der) - 2)):  # tag and short length: most of two dozen extensions
+        return der[2:].decode()
+    return asn1.decode_der(str, der)
 
 
 def _subjects(certificate: x509.Certificate) -> tuple[str, ...]:
@@ -224,6 +239,6 @@ def _subjects(certificate: x509.Certificate) -> tuple[str, ...]:
 
 def _utf8(der: bytes) -> str:
     try:
-        return asn1.decode_der(str, der)
+        return _utf8_string(der)
     except ValueError:
         raise Malformed("a name in the certificate is no UTF8String") from None

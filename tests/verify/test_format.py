@@ -182,6 +182,48 @@ def test_loose_json_is_refused(raw: bytes) -> None:
         strict.json_value(raw, "it")
 
 
+# Members as lists of pairs, so that keys may repeat; few letters, so that they do; quotes and escapes everywhere.
+_TEXTS = st.text(alphabet='a"\\\u00e9\n', max_size=4)
+_TREES = st.recursive(
+    _TEXTS | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.none(),
+    lambda inner: st.lists(inner, max_size=4) | st.lists(st.tuples(_TEXTS, inner), max_size=4).map(tuple),
+    max_leaves=12,
+)
+
+
+def _written(tree: Any, write: Callable[[str], str], gap: str) -> str:
+    """JSON text of a tree: tuples of pairs are objects."""
+    if isinstance(tree, tuple):
+        return f"{{{gap}" + f",{gap}".join(f"{write(k)}:{gap}{_written(v, write, gap)}" for k, v in tree) + "}"
+    if isinstance(tree, list):
+        return "[" + f"{gap},".join(_written(item, write, gap) for item in tree) + f"{gap}]"
+    return write(tree) if isinstance(tree, str) else json.dumps(tree)
+
+
+def _in_numbers(text: str) -> str:
+    return '"' + "".join(f"\\u{ord(letter):04x}" for letter in text) + '"'
+
+
+@settings(max_examples=400, deadline=None)
+@given(_TREES, st.sampled_from([json.dumps, lambda text: json.dumps(text, ensure_ascii=False), _in_numbers]),
+       st.sampled_from(["", " ", "\n\t"]))  # fmt: skip
+def test_a_repeated_key_is_found_however_it_is_written(tree: Any, write: Callable[[str], str], gap: str) -> None:
+    raw = _written(tree, write, gap).encode()
+    repeated = False
+
+    def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        nonlocal repeated
+        repeated = repeated or len(dict(pairs)) != len(pairs)
+        return dict(pairs)
+
+    value = json.loads(raw, object_pairs_hook=members)
+    if repeated:
+        with pytest.raises(Malformed, match="twice"):
+            strict.json_value(raw, "it")
+    else:
+        assert strict.json_value(raw, "it") == value
+
+
 def test_json_may_be_64_levels_deep_and_no_deeper() -> None:
     assert strict.json_value(b"[" * 64 + b"]" * 64, "it")
     for depth in (65, 100_000):
