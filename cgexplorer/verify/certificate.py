@@ -50,7 +50,9 @@ EXTENSION_NAMES = {
     23: "Deployment Environment",
     24: "Token Subject",
 }
-_RAW_EXTENSIONS = frozenset({1, 2, 3, 4, 5, 6})  # bare UTF-8; later ones are DER UTF8String
+_NAMES = {FULCIO + str(number): name for number, name in EXTENSION_NAMES.items()}
+_RAW_EXTENSIONS = frozenset(FULCIO + str(number) for number in range(1, 7))  # bare UTF-8; later ones: DER UTF8String
+_MAX_UNKNOWN_BYTES = 128  # shown of an extension that nobody here can read
 MAX_SCTS = 16
 
 
@@ -200,17 +202,18 @@ def extension(described: verdict.Certificate, number: int) -> str | None:
 
 
 def _extension(item: x509.Extension[x509.ExtensionType]) -> verdict.Extension | None:
-    oid = item.oid.dotted_string
-    if not oid.startswith(FULCIO) or not isinstance(item.value, x509.UnrecognizedExtension):
+    """None for what every certificate has: chain, usage and transparency are checks of their own."""
+    if not isinstance(item.value, x509.UnrecognizedExtension):
         return None
-    number = int(oid.removeprefix(FULCIO).split(".")[0])
-    raw = item.value.value
+    oid, raw = item.oid.dotted_string, item.value.value
     try:
-        value = raw.decode() if number in _RAW_EXTENSIONS else _utf8_string(raw)
+        value = raw.decode() if oid in _RAW_EXTENSIONS else _utf8_string(raw)
     except ValueError:
-        value = raw.hex()
-    value = value if value.isprintable() else raw.hex()
-    return verdict.Extension(oid, EXTENSION_NAMES.get(number, oid), value)
+        value = None
+    if value is None or not value.isprintable():  # no text: shown by its bytes
+        more = f"… ({len(raw)} bytes)" if len(raw) > _MAX_UNKNOWN_BYTES else ""
+        value = raw[:_MAX_UNKNOWN_BYTES].hex() + more
+    return verdict.Extension(oid, _NAMES.get(oid, oid), value)
 
 
 def _utf8_string(der: bytes) -> str:
