@@ -11,11 +11,9 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections.abc import Callable
-from importlib import metadata
 
 import msgspec
 
-import cgexplorer
 from cgexplorer import predicates
 from cgexplorer.oci.digest import of as digest_of
 from cgexplorer.oci.errors import NotFound, NotInLayout, OciError, TooLarge
@@ -33,7 +31,7 @@ from cgexplorer.store.queries import exports
 from cgexplorer.store.record import images, tags, unit
 from cgexplorer.store.record.sboms import ParsedSbom
 from cgexplorer.store.record.unit import Judged, Occasion, Unit
-from cgexplorer.verify import summary
+from cgexplorer.verify import summary, tools
 from cgexplorer.verify.verdict import State, Verdict
 
 NOT_IN_LAYOUT = "not in this layout"
@@ -162,7 +160,7 @@ def import_sbom(raw: bytes, name: str, *, now: dt.datetime, reference: Reference
         source="file",
         started_at=now,
         trust_root_id=None,
-        tools={"cgexplorer": cgexplorer.__version__},
+        tools=tools.versions(),
     )
     manifest, _ = unit.save(image, one, occasion, now)
     name = target.tag or "latest"
@@ -212,8 +210,8 @@ def _unit(
 
 
 def _judge(found: Found, digest: str, judges: Judges, now: dt.datetime) -> Judged:
-    verdict, policy_id = judges.judge(found, digest, now)
-    return Judged(found, verdict, policy_id, _sbom(verdict))
+    judgement = judges.judge(found, digest, now)
+    return Judged(found, judgement.verdict, judgement.policy_id, _sbom(judgement.verdict), judgement.tried)
 
 
 def _sbom(verdict: Verdict) -> ParsedSbom | None:
@@ -273,13 +271,12 @@ def _without_evidence(manifest: models.Manifest, last: models.VerificationRun | 
 
 
 def _occasion(trigger: str, source: str, now: dt.datetime, judges: Judges) -> Occasion:
-    tools = {name: metadata.version(name) for name in ("sigstore", "cryptography", "spdx-tools")}
     return Occasion(
         trigger=trigger,
         source=source,
         started_at=now,
         trust_root_id=judges.root_id,
-        tools={"cgexplorer": cgexplorer.__version__, **tools},
+        tools=tools.versions(),
     )
 
 

@@ -11,9 +11,10 @@ from contextlib import closing
 from typing import IO
 
 from cgexplorer.export import evidence, page, rules, script
+from cgexplorer.export import report as reports
 from cgexplorer.export.script import Step
 from cgexplorer.store.models import Manifest
-from cgexplorer.store.queries import exports, payloads, reports
+from cgexplorer.store.queries import exports, payloads
 from cgexplorer.verify import report as shapes
 from cgexplorer.verify.verdict import State
 

@@ -15,10 +15,28 @@ from cgexplorer.store.record.policies import trust_root
 from cgexplorer.verify import summary
 from cgexplorer.verify import trust_root as roots
 from cgexplorer.verify.policy import Policy
-from cgexplorer.verify.verdict import Verdict
+from cgexplorer.verify.verdict import State, Verdict
 from cgexplorer.verify.verifier import Verifier
 
 PUBLIC_GOOD = "Sigstore public good"
+_MAX_REASON_CHARACTERS = 500
+
+
+class Tried(msgspec.Struct, frozen=True):
+    """A policy that names the image too, but did not decide."""
+
+    policy: str
+    version: int
+    state: State
+    reason: str
+
+
+class Judgement(msgspec.Struct, frozen=True):
+    """What is said of one piece of evidence."""
+
+    verdict: Verdict
+    policy_id: int | None  # that decided; None without any policy
+    tried: tuple[Tried, ...] = ()
 
 
 class Judges:
@@ -33,14 +51,22 @@ class Judges:
             (_verifier(payloads.content((row.trust_root or shipped).payload)), as_policy(row), row.pk) for row in rows
         ] or [(_verifier(payloads.content(shipped.payload)), None, None)]
 
-    def judge(self, evidence: Evidence, digest: str, now: dt.datetime) -> tuple[Verdict, int | None]:
-        """The best verdict, and the policy that decided."""
+    def judge(self, evidence: Evidence, digest: str, now: dt.datetime) -> Judgement:
+        """The best verdict, the policy that decided, and what the others said."""
         verdicts = [
             (_verdict(verifier, evidence, digest, policy, now), policy_id)
             for verifier, policy, policy_id in self._judges
         ]
         decisive = summary.best([verdict for verdict, _ in verdicts])
-        return next(pair for pair in verdicts if pair[0] is decisive)
+        policy_id = next(policy_id for verdict, policy_id in verdicts if verdict is decisive)
+        return Judgement(
+            decisive, policy_id, tuple(_tried(verdict) for verdict, _ in verdicts if verdict is not decisive)
+        )
+
+
+def _tried(verdict: Verdict) -> Tried:
+    reason = verdict.reason[: _MAX_REASON_CHARACTERS - 1] + "…" * (len(verdict.reason) >= _MAX_REASON_CHARACTERS)
+    return Tried(verdict.policy, verdict.policy_version, verdict.state, reason)
 
 
 def _verdict(verifier: Verifier, evidence: Evidence, digest: str, policy: Policy | None, now: dt.datetime) -> Verdict:

@@ -62,8 +62,13 @@ def verify_image(options: argparse.Namespace) -> int:
     with _source(options) as (source, repository, digest):
         discovery = evidences.discover(source, repository, digest)
         platform = _platform(source, repository, digest) if options.output == "json" else None
-    pairs = _judge(verifier, discovery, policy, wanted)
-    subject = report.subject_row(pairs, discovery, kind, platform)
+    now = dt.datetime.now(dt.UTC)
+    pairs = _judge(verifier, discovery, policy, wanted, now)
+    subject = report.subject_row(pairs, discovery, kind, platform, policy=policy, root=verifier.root, now=now)
+    if options.layout is None:
+        reference = f"{references.parse(options.subject).name}@{discovery.subject}"
+        command = report.CommandRow(options.command, flags.cosign_command(options, reference))
+        subject = msgspec.structs.replace(subject, commands=(command,))
     answer = _report(options, subject)
     _print(answer, options)
     return _exit_code(subject.state)
@@ -76,11 +81,14 @@ def verify_bundle(options: argparse.Namespace) -> int:
     artifact: bytes | str = options.subject
     if not digests.is_digest(options.subject):
         artifact = flags.read_file(Path(options.subject), MAX_ARTIFACT_BYTES)
-    verdict = verifier.verify_bundle(raw, artifact, policy, now=dt.datetime.now(dt.UTC))
+    now = dt.datetime.now(dt.UTC)
+    verdict = verifier.verify_bundle(raw, artifact, policy, now=now)
     digest = digests.of(artifact) if isinstance(artifact, bytes) else artifact
     evidence = Evidence(digest, Form.BUNDLE, verdict.kind, "", "", raw)
-    row = report.evidence_row(verdict, layer=evidence.layer)
-    subject = report.SubjectRow(digest, None, verdict.state, verdict.reason, (row,))
+    discovery = Discovery(digest, (evidence,), ())
+    subject = report.subject_row(
+        [(evidence, verdict)], discovery, verdict.kind, policy=policy, root=verifier.root, now=now
+    )
     _print(_report(options, subject), options)
     return _exit_code(verdict.state)
 
@@ -109,14 +117,14 @@ def _source(options: argparse.Namespace) -> Iterator[tuple[Source, str, str]]:
 
 
 def _judge(
-    verifier: Verifier, discovery: Discovery, policy: Policy, wanted: str | None
+    verifier: Verifier, discovery: Discovery, policy: Policy, wanted: str | None, now: dt.datetime
 ) -> list[tuple[Evidence, Verdict]]:
     """A verdict on each signature, or on each attestation of the wanted type.
 
     When there is none, the others are shown failing the type check: cosign takes any attestation bundle for a
     signature.
     """
-    kind, now = (Kind.SIGNATURE if wanted is None else Kind.ATTESTATION), dt.datetime.now(dt.UTC)
+    kind = Kind.SIGNATURE if wanted is None else Kind.ATTESTATION
 
     def verdict(item: Evidence, predicate_type: str | None = None) -> Verdict:
         rules = flags.policy_for(item.form, policy)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import re
+import shlex
 from pathlib import Path
 
 import msgspec
@@ -162,6 +163,20 @@ def warnings(options: argparse.Namespace) -> tuple[str, ...]:
     if options.insecure_ignore_sct:
         found.append("--insecure-ignore-sct: a certificate need not be in any certificate transparency log.")
     return tuple(found)
+
+
+def cosign_command(options: argparse.Namespace, reference: str) -> str:
+    """The same question to stock cosign 3, about this digest."""
+    values = [name for name in vars(options) if name.startswith("certificate_")]
+    words = [(name, getattr(options, name)) for name in (*values, "key", "trusted_root", "signature_digest_algorithm")]
+    flags = [f"--{name.replace('_', '-')}={value}" for name, value in words if value]
+    switches = ("insecure_ignore_tlog", "insecure_ignore_sct", "allow_http_registry")
+    flags += [f"--{name.replace('_', '-')}" for name in switches if getattr(options, name)]
+    if options.command == "verify":
+        flags += [f"--annotations={one}" for one in options.annotations]
+    else:
+        flags.append(f"--type={predicate_type(options.type)}")
+    return " ".join(["cosign", options.command, *map(shlex.quote, flags), shlex.quote(reference)])
 
 
 def read_file(path: Path, max_bytes: int) -> bytes:

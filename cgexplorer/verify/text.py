@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cgexplorer.verify.errors import printable
-from cgexplorer.verify.report import EvidenceRow, Report
+from cgexplorer.verify.report import CheckRow, EvidenceRow, Report, SubjectRow
 from cgexplorer.verify.verdict import State
 
 _MARKS = {"passed": "✓", "failed": "✗", "not-run": "–"}
-_GITHUB = tuple(f"GitHub Workflow {claim}" for claim in ("Trigger", "SHA", "Name", "Repository", "Ref"))
 
 
 def render(report: Report) -> str:
@@ -17,35 +16,44 @@ def render(report: Report) -> str:
 
 
 def _lines(report: Report) -> Iterator[str]:
-    rows = [row for subject in report.subjects for row in subject.evidence]
-    good = [row for row in rows if row.state is State.VERIFIED]
     yield f"Verification for {report.reference} --"
-    yield from cosign_sentences(good)
+    said = next((subject.cosign_says for subject in report.subjects if subject.cosign_says), ())
+    if said and report.state in (State.VERIFIED, State.VERIFIED_STALE):
+        yield "The following checks were performed on each of these signatures:"
+        yield from (f"  - {sentence}" for sentence in said)
     for subject in report.subjects:
-        platform = f" ({subject.platform})" if subject.platform else ""
+        yield from _subject(subject)
+    for warning in report.warnings:
         yield ""
-        yield f"{subject.digest}{platform}: {subject.state}"
-        yield f"  {subject.reason}"
-        for problem in subject.problems:
-            yield f"  could not be read: {problem}"
-        for row in subject.evidence:
-            yield ""
-            yield from _evidence(row)
+        yield f"warning: {warning}"
 
 
-def cosign_sentences(good: list[EvidenceRow]) -> Iterator[str]:
-    """What cosign prints when it succeeds; each sentence only when it is true of every verified signature."""
-    if not good:
-        return
-    passed = [{check.name for check in row.checks if check.outcome == "passed"} for row in good]
-    yield "The following checks were performed on each of these signatures:"
-    yield "  - The cosign claims were validated"
-    if all("log-entry" in names for names in passed):
-        yield "  - Existence of the claims in the transparency log was verified offline"
-    if all("certificate-chain" in names for names in passed):
-        yield "  - The code-signing certificate was verified using trusted certificate authority certificates"
-    if all("certificate-chain" not in names for names in passed):
-        yield "  - The signatures were verified against the specified public key"
+def _subject(subject: SubjectRow) -> Iterator[str]:
+    platform = f" ({subject.platform})" if subject.platform else ""
+    yield ""
+    yield f"{subject.digest}{platform}: {subject.state}"
+    yield f"  {subject.reason}"
+    for problem in subject.problems:
+        yield f"  could not be read: {problem}"
+    if subject.run is not None and subject.checked_at is not None:
+        run, when = subject.run, f"{subject.checked_at:%Y-%m-%d %H:%M:%S} UTC"
+        yield f"  Run {run.number} ({run.trigger}, {run.source}) at {when}: {run.state}"
+    if subject.tools:
+        yield f"  Verified with {', '.join(f'{name} {version}' for name, version in subject.tools.items())}"
+    for root in subject.trusted_roots:
+        yield f"  Trust root: {root.name}, sha256 {root.sha256}"
+    for row in subject.evidence:
+        yield ""
+        yield from _evidence(row)
+    if subject.cross_checks:
+        yield ""
+        yield "  Do the signed documents tell the same story? (They inform; the state does not hang on them.)"
+        yield from map(_check, subject.cross_checks)
+    yield from _history(subject)
+    for command in subject.commands:
+        yield ""
+        yield f"  {command.title}, with stock cosign 3:"
+        yield from (f"    {line}" for line in command.command.splitlines())
 
 
 def _evidence(row: EvidenceRow) -> Iterator[str]:
@@ -54,11 +62,38 @@ def _evidence(row: EvidenceRow) -> Iterator[str]:
     if row.certificate is not None:
         yield f"    Certificate subject: {', '.join(row.certificate.subjects)}"
         yield f"    Certificate issuer URL: {row.certificate.issuer}"
-        for name in _GITHUB:
-            if name in row.certificate.extensions:
-                yield f"    {name}: {row.certificate.extensions[name]}"
+        yield from (f"    {name}: {value}" for name, value in row.certificate.extensions.items())
+        yield f"    Certificate sha256 {row.certificate.sha256}, by {row.certificate.authority}"
+    elif row.identity:
+        yield f"    Signed by {row.identity}"
+    if row.identity_matched:
+        yield f"    Allowed as {row.identity_matched}"
     if row.signed_at is not None:
         yield f"    Signed at {row.signed_at:%Y-%m-%d %H:%M:%S} UTC, as the {row.time_source} says"
-    for check in row.checks:
-        expected = f"expected {check.expected}; found " if check.outcome == "failed" else ""
-        yield f"    {_MARKS[check.outcome]} {check.name:<18} {expected}{check.found}"
+    for entry in row.log_entries:
+        index = f"index {entry.log_index}" if entry.log_index is not None else "no proven index"
+        time = f", integrated {entry.integrated_at:%Y-%m-%d %H:%M:%S} UTC" if entry.integrated_at else ""
+        yield f"    Log {entry.log_name or 'not in the trust root'} ({entry.log_id[:16]}…): {index}, {entry.kind}{time}"
+        yield f"      proven by {entry.proof or 'nothing'}"
+    if row.policy is not None:
+        yield f"    Decided by policy {row.policy.name} v{row.policy.version}"
+    for tried in row.tried or ():
+        yield f"    Also asked: policy {tried.name} v{tried.version}: {tried.state}. {tried.reason}"
+    if row.trusted_root_sha256:
+        yield f"    Trust root sha256 {row.trusted_root_sha256}"
+    yield from map(_check, row.checks)
+
+
+def _check(check: CheckRow) -> str:
+    expected = f"expected {check.expected}; found " if check.outcome == "failed" else ""
+    return f"    {_MARKS[check.outcome]} {check.name:<19} {expected}{check.found}"
+
+
+def _history(subject: SubjectRow) -> Iterator[str]:
+    before = subject.previous
+    if before is None:
+        return
+    yield ""
+    when = f"run {before.run} of {before.checked_at:%Y-%m-%d %H:%M:%S} UTC"
+    yield f"  Since {when}: {'nothing changed' if not before.changes else ''}".rstrip()
+    yield from (f"    {change.what}: {change.before} → {change.after}" for change in before.changes)

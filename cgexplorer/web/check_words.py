@@ -5,8 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from cgexplorer.cross_checks import Name, Row
-from cgexplorer.oci.evidence import Kind
-from cgexplorer.store.queries.verification import Judged, Report
+from cgexplorer.store.queries.verification import Judged
 from cgexplorer.verify.verdict import Check, CheckName, Outcome, State
 from cgexplorer.web.differing import Marked, differing
 
@@ -99,26 +98,6 @@ def _row(number: int, check: Check) -> CheckRow:
     else:
         expected, found = Marked(check.expected), Marked(check.found)
     return CheckRow(number, CHECKS[check.name], check.outcome, expected, found)
-
-
-def cosign_sentences(report: Report) -> tuple[str, ...]:
-    """What `cosign verify` prints when it agrees, for the signature that decided; nothing unless it is verified."""
-    good = [one for one in report.judged if one.row.state in (State.VERIFIED, State.VERIFIED_STALE)]
-    if not good:
-        return ()
-    decided = next((one for one in good if one.evidence.kind == Kind.SIGNATURE), good[0])
-    said = (
-        (CheckName.SUBJECT, "The cosign claims were validated"),
-        (CheckName.LOG_ENTRY, "Existence of the claims in the transparency log was verified offline"),
-        (
-            CheckName.CERTIFICATE_CHAIN,
-            "The code-signing certificate was verified using trusted certificate authority certificates",
-        ),
-    )
-    sentences = [sentence for name, sentence in said if decided.outcome(name) is Outcome.PASSED]
-    if decided.certificate is None:
-        sentences.append("The signatures were verified against the specified public key")
-    return tuple(sentences)
 
 
 NEXT_STEPS = {

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_POST, require_safe
 
 from cgexplorer import jobs, predicates
 from cgexplorer.compare import Difference
+from cgexplorer.export import reproduce
 from cgexplorer.oci.evidence import Kind
 from cgexplorer.predicates import PredicateError, slsa
 from cgexplorer.predicates.slsa import Provenance
@@ -16,7 +17,7 @@ from cgexplorer.store.queries import attestations, image_configuration, payloads
 from cgexplorer.store.queries import manifests as queries
 from cgexplorer.store.queries.compare import compare
 from cgexplorer.store.queries.references import UnknownReference
-from cgexplorer.web import reproduce, sbom_forms
+from cgexplorer.web import sbom_forms
 from cgexplorer.web.packages import first_packages
 from cgexplorer.web.render import render_page
 
@@ -40,23 +41,8 @@ def _verdict(manifest: Manifest) -> dict[str, object]:
         "signature": report.decisive if report and signatures else None,
         "signatures": len(signatures),
         "attestations": len(report.judged) - len(signatures) if report else 0,
-        "commands": _commands(manifest, report),
+        "commands": reproduce.commands(report) if report else (),
     }
-
-
-def _commands(manifest: Manifest, report: verification.Report | None) -> tuple[reproduce.Command, ...]:
-    if report is None:
-        return ()
-    first = report.decisive
-    types = {one.row.predicate_type: None for one in report.judged if one.evidence.kind == Kind.ATTESTATION}
-    return reproduce.cosign(
-        manifest,
-        first.row.policy if first and first.row.policy else next(iter(report.policies), None),
-        tuple(filter(None, types)),
-        report.trust_roots[0] if report.trust_roots else None,
-        identity=first.row.identity if first else "",
-        issuer=first.row.issuer if first else "",
-    )
 
 
 def _contents(request: HttpRequest, manifest: Manifest) -> dict[str, object]:

@@ -68,6 +68,8 @@ urlpatterns = [
     path(f"{DIGEST}/-/config", attestations.config, name="config"),
     path(f"{DIGEST}/-/verification.json", verification.verification_json, name="verification-json"),
     path(f"{DIGEST}/-/verification/<int:run>.json", verification.verification_json, name="verification-run-json"),
+    path(f"{DIGEST}/-/verification.txt", verification.verification_text, name="verification-text"),
+    path(f"{DIGEST}/-/verification/<int:run>.txt", verification.verification_text, name="verification-run-text"),
     path(f"{DIGEST}/-/verification", verification.verification_report, name="verification"),
     path(f"{DIGEST}/-/verification/<int:run>", verification.verification_report, name="verification-run"),
     path(f"{DIGEST}/-/tags.csv", history.digest_tags_csv, name="digest-tags-csv"),
@@ -94,6 +96,7 @@ urlpatterns = [
         for table in settings_pages.TABLES
         for form in ("csv", "json")
     ],
+    path("schemas/verification-1.json", verification.schema, name="verification-schema"),
     path("trust-roots/<sha256:sha256>.json", verification.trusted_root, name="trusted-root"),
     path("verify/runs/<int:pk>", verification.run_permalink, name="run"),
     path("activities/<int:pk>", activities.activity, name="activity"),

@@ -8,13 +8,15 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.views.decorators.http import require_safe
 
-from cgexplorer.oci.evidence import Kind
+from cgexplorer.export import report as reports
+from cgexplorer.export import reproduce
 from cgexplorer.store.models import TrustRoot, VerificationRun
-from cgexplorer.store.queries import cross_checks, manifests, payloads, reports, verification
+from cgexplorer.store.queries import cross_checks, manifests, payloads, verification
 from cgexplorer.store.queries.verification import Judged, Report
-from cgexplorer.verify.report import to_json
-from cgexplorer.web import reproduce
-from cgexplorer.web.check_words import CheckRow, check_rows, cosign_sentences, cross_check_rows, next_steps
+from cgexplorer.verify import alternatives, report_schema, text
+from cgexplorer.verify import report as shapes
+from cgexplorer.verify.report import cosign_sentences, to_json
+from cgexplorer.web.check_words import CheckRow, check_rows, cross_check_rows, next_steps
 from cgexplorer.web.render import render_page
 
 MAX_RUNS_SHOWN = 50
@@ -30,6 +32,16 @@ class Shown(msgspec.Struct, frozen=True):
     def anchor(self) -> str:
         return f"evidence-{self.judged.evidence.pk}"
 
+    @property
+    def layer(self) -> str:
+        return bytes(self.judged.evidence.content_id).hex()
+
+    @property
+    def allowed_as(self) -> str:
+        """Which of the signers that the policy's pattern allows."""
+        row = self.judged.row
+        return alternatives.matched(row.policy.identity_regexp, row.identity) if row.policy else ""
+
 
 @require_safe
 def verification_report(request: HttpRequest, name: str, digest: str, run: int | None = None) -> HttpResponse:
@@ -44,46 +56,43 @@ def verification_report(request: HttpRequest, name: str, digest: str, run: int |
 @require_safe
 def verification_json(request: HttpRequest, name: str, digest: str, run: int | None = None) -> HttpResponse:
     """The report as `cgexplorer.verification/1`."""
-    report = verification.report(manifests.manifest(name, digest), run)
-    if report is None:
+    return HttpResponse(to_json(_run_report(name, digest, run)), content_type="application/json")
+
+
+@require_safe
+def verification_text(request: HttpRequest, name: str, digest: str, run: int | None = None) -> HttpResponse:
+    """The report as the verifier prints it at a terminal."""
+    return HttpResponse(text.render(_run_report(name, digest, run)), content_type="text/plain; charset=utf-8")
+
+
+@require_safe
+def schema(request: HttpRequest) -> HttpResponse:
+    """The JSON Schema of the report."""
+    return HttpResponse(report_schema.to_json(), content_type="application/schema+json")
+
+
+def _run_report(name: str, digest: str, run: int | None) -> shapes.Report:
+    found = verification.report(manifests.manifest(name, digest), run)
+    if found is None:
         raise Http404("No such run verified this digest.")
-    return HttpResponse(to_json(reports.run_report(report)), content_type="application/json")
+    return reports.run_report(found)
 
 
 def _shown(report: Report) -> dict[str, object]:
     decisive = report.judged[0] if report.judged else None
-    commands = _commands(report)
+    commands = reproduce.commands(report)
     return {
         "evidence": [Shown(one, check_rows(one)) for one in report.judged],
         "cross_checks": cross_check_rows(cross_checks.of(report)),
         "failed": [one for one in report.judged if one.failed],
         "decisive": decisive,
-        "sentences": cosign_sentences(report),
+        "sentences": cosign_sentences(map(reports.evidence_row, report.judged)),
         "next_steps": next_steps(report.run.state),
         "commands": commands,
         "our_commands": [reproduce.ours(command) for command in commands[:1]],
         "certificates": _certificates(report),
         "log_entries": [(one, entry) for one in report.judged for entry in one.log_entries],
     }
-
-
-def _commands(report: Report) -> tuple[reproduce.Command, ...]:
-    signatures = [one for one in report.judged if one.evidence.kind == Kind.SIGNATURE]
-    first = report.decisive
-    types = dict.fromkeys(
-        one.row.predicate_type
-        for one in report.judged
-        if one.evidence.kind == Kind.ATTESTATION and one.row.predicate_type
-    )
-    commands = reproduce.cosign(
-        report.manifest,
-        first.row.policy if first and first.row.policy else next(iter(report.policies), None),
-        tuple(types),
-        report.trust_roots[0] if report.trust_roots else None,
-        identity=first.row.identity if first else "",
-        issuer=first.row.issuer if first else "",
-    )
-    return commands if signatures else commands[1:]
 
 
 def _certificates(report: Report) -> list[Judged]:

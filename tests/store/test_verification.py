@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from cgexplorer.oci.evidence import Kind
-from cgexplorer.store.models import PolicyRow
+from cgexplorer.store.models import PolicyRow, TrustRoot
 from cgexplorer.store.queries import attestations, payloads, signers, verification
 from tests.store import factories as make
 
@@ -131,3 +131,50 @@ def test_licences_are_those_of_verified_current_images() -> None:
     make.sbom(make.manifest(image, "1"), make.package("1", license="MIT"), make.package("2"))
     make.sbom(make.manifest(image, "2"), make.package("3", license="GPL-3.0-only"), searchable=False)
     assert [msgspec.structs.astuple(use) for use in signers.licenses()] == [("", 1, 1), ("MIT", 1, 1)]
+
+
+def test_a_check_that_ended_otherwise_is_a_change_with_what_was_found() -> None:
+    manifest = make.manifest(make.image())
+    evidence = make.evidence(manifest)
+    runs = [make.run(manifest), make.run(manifest)]
+    make.verdict(evidence, runs[0], checks=[PASSED])
+    make.verdict(evidence, runs[1], checks=[{**PASSED, "outcome": "failed", "found": "does not verify"}])
+    assert [(one.what, one.before, one.after) for one in verification.changes(*runs)] == [
+        ("SPDX attestation, signature check", "passed: valid", "failed: does not verify")
+    ]
+
+
+def test_a_log_entry_that_is_no_longer_known_is_a_change() -> None:
+    manifest = make.manifest(make.image())
+    evidence = make.evidence(manifest)
+    entry = {"log_id": "ab" * 32, "log_index": 7, "kind": "dsse 0.0.1", "integrated_at": None}
+    runs = [make.run(manifest), make.run(manifest)]
+    make.verdict(evidence, runs[0], log_entries=[entry | {"log_name": "https://log", "proof": "inclusion proof"}])
+    make.verdict(evidence, runs[1], log_entries=[entry | {"log_name": "", "proof": ""}])
+    assert [(one.what, one.before, one.after) for one in verification.changes(*runs)] == [
+        ("SPDX attestation, log entry", "7 in https://log, inclusion proof", "7 in abababababababab, not proven")
+    ]
+
+
+def test_another_trust_root_is_told_once_for_all_evidence() -> None:
+    manifest = make.manifest(make.image())
+    roots = [
+        TrustRoot.objects.create(sha256=sign * 64, name="ours", payload=make.payload(sign.encode())) for sign in "ab"
+    ]
+    evidence = [make.evidence(manifest), make.evidence(manifest)]
+    runs = [make.run(manifest, trust_root=root) for root in roots]
+    for run in runs:
+        for one in evidence:
+            make.verdict(one, run, trusted_root_sha256=run.trust_root.sha256)
+    assert [one.what for one in verification.changes(*runs)] == ["Trust root"]
+
+
+def test_the_root_of_one_policy_that_changed_is_told_for_its_evidence() -> None:
+    manifest = make.manifest(make.image())
+    evidence = make.evidence(manifest)
+    runs = [make.run(manifest), make.run(manifest)]
+    for run, root in zip(runs, "ab", strict=True):
+        make.verdict(evidence, run, trusted_root_sha256=root * 64)
+    assert [(one.what, one.before, one.after) for one in verification.changes(*runs)] == [
+        ("SPDX attestation, trust root", "a" * 12, "b" * 12)
+    ]

@@ -10,13 +10,15 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from cgexplorer import ingest, jobs
+from cgexplorer.export import report as reports
 from cgexplorer.management import telling
 from cgexplorer.management.store_command import StoreCommand
 from cgexplorer.oci.digest import short
 from cgexplorer.oci.errors import OciError
 from cgexplorer.store.models import Manifest, Tag
-from cgexplorer.store.queries import references, reports
+from cgexplorer.store.queries import references
 from cgexplorer.verify import report as shapes
+from cgexplorer.verify import text as full_text
 from cgexplorer.verify.errors import printable
 from cgexplorer.verify.verdict import State
 
@@ -32,7 +34,7 @@ class Command(StoreCommand):
         parser.add_argument("reference", nargs="?", metavar="REF")
         parser.add_argument("--all", action="store_true", help="whatever a tag points to")
         parser.add_argument("--live", action="store_true", help="ask the registry what it holds for the digest now")
-        parser.add_argument("--format", choices=["text", "json"], default="text")
+        parser.add_argument("--format", choices=["text", "report", "json"], default="text")
         parser.add_argument("--fail-on", default=DEFAULT_STATES, metavar="STATES", help=f"default: {DEFAULT_STATES}")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -41,6 +43,8 @@ class Command(StoreCommand):
         found = [verified(name, manifest) for name, manifest in self.wanted(options["reference"], options["all"])]
         if options["format"] == "json":
             self.stdout.write(_json(found, one=not options["all"]))
+        elif options["format"] == "report":
+            self.stdout.write("\n".join(map(full_text.render, found)))
         else:
             self.text(found)
         states = {state for report in found for state in reports.states(report)}

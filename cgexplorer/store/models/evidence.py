@@ -128,7 +128,9 @@ class VerdictRow(models.Model):
     certificate = models.JSONField(null=True)  # verdict.Certificate
     payload_sha256 = models.CharField(max_length=64, blank=True)
     predicate_type = models.CharField(max_length=255, blank=True)
-    policy = models.ForeignKey("store.PolicyRow", models.PROTECT, null=True)
+    policy = models.ForeignKey("store.PolicyRow", models.PROTECT, null=True)  # that decided
+    # [{"policy", "version", "state", "reason"}]: what the others said; null before that was kept
+    tried = models.JSONField(null=True)
     trusted_root_sha256 = models.CharField(max_length=64, blank=True)
 
     class Meta:

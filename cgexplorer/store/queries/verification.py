@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import msgspec
@@ -9,8 +10,9 @@ from django.db.models import QuerySet
 
 from cgexplorer.oci.evidence import Kind
 from cgexplorer.predicates import label
+from cgexplorer.store.judges import Tried
 from cgexplorer.store.models import Evidence, Manifest, PolicyRow, TrustRoot, VerdictRow, VerificationRun
-from cgexplorer.verify.verdict import Certificate, Check, LogEntry, Outcome
+from cgexplorer.verify.verdict import Certificate, Check, CheckName, LogEntry, Outcome
 
 
 class Judged(msgspec.Struct, frozen=True):
@@ -21,6 +23,7 @@ class Judged(msgspec.Struct, frozen=True):
     checks: tuple[Check, ...]
     log_entries: tuple[LogEntry, ...]
     certificate: Certificate | None
+    tried: tuple[Tried, ...] | None = None  # the other policies that name this image; None when that was not kept
 
     @property
     def title(self) -> str:
@@ -78,7 +81,7 @@ class Report(msgspec.Struct, frozen=True):
     def decisive(self) -> Judged | None:
         """The signature that the state speaks of: whoever may push can put more of them beside it."""
         signatures = [one for one in self.judged if one.evidence.kind == Kind.SIGNATURE]
-        agreeing = [one for one in signatures if one.row.state == self.manifest.state]
+        agreeing = [one for one in signatures if one.row.state == self.run.state]
         return next(iter([*agreeing, *signatures, *self.judged]), None)
 
     @property
@@ -124,6 +127,7 @@ def _judged(run: VerificationRun) -> tuple[Judged, ...]:
             checks=_read(row.checks, tuple[Check, ...]),
             log_entries=_read(row.log_entries, tuple[LogEntry, ...]),
             certificate=_read(row.certificate, Certificate | None),
+            tried=_read(row.tried, tuple[Tried, ...] | None),
         )
         for row in VerdictRow.objects.filter(run=run).select_related("evidence", "policy").order_by("evidence_id")
     ]
@@ -149,7 +153,7 @@ def changes(
     if previous.state != run.state:
         found.append(Change("Verdict", previous.state, run.state, is_state=True))
     for key in sorted(then.keys() | now.keys()):
-        found += _evidence_changes(then.get(key), now.get(key))
+        found += _evidence_changes(then.get(key), now.get(key), (_root(previous), _root(run)))
     for what, before, after in (
         ("Trust root", _root(previous), _root(run)),
         ("What could not be read", _problems(previous), _problems(run)),
@@ -163,7 +167,7 @@ def changes(
     return tuple(found)
 
 
-def _evidence_changes(before: Judged | None, after: Judged | None) -> list[Change]:
+def _evidence_changes(before: Judged | None, after: Judged | None, roots: tuple[str, str]) -> list[Change]:
     one = after or before
     if one is None:
         return []
@@ -175,11 +179,43 @@ def _evidence_changes(before: Judged | None, after: Judged | None) -> list[Chang
         found.append(Change(one.title, before.row.state, after.row.state, is_state=True))
     for what, was, now in (
         ("signer", before.row.identity, after.row.identity),
+        ("issuer", before.row.issuer, after.row.issuer),
         ("policy", _policy(before.row.policy), _policy(after.row.policy)),
+        ("trust root", *_own_roots(before, after, roots)),
+        ("log entry", _entries(before), _entries(after)),
+        *((f"{name} check", *pair) for name, *pair in _checks(before, after)),
     ):
         if was != now:
             found.append(Change(f"{one.title}, {what}", was or "none", now or "none"))
     return found
+
+
+def _own_roots(before: Judged, after: Judged, roots: tuple[str, str]) -> tuple[str, str]:
+    """Nothing when the run says it for all of them."""
+    was, now = before.row.trusted_root_sha256[:12], after.row.trusted_root_sha256[:12]
+    return ("", "") if all(one and one in of_run for one, of_run in zip((was, now), roots, strict=True)) else (was, now)
+
+
+def _entries(judged: Judged) -> str:
+    """Its place, time and proof: what a trust root that lost the log no longer finds there."""
+    return "; ".join(
+        f"{one.log_index if one.log_index is not None else 'no proven index'} in {one.log_name or one.log_id[:16]}"
+        f"{f', {one.integrated_at:%Y-%m-%d %H:%M:%S}' if one.integrated_at else ''}, {one.proof or 'not proven'}"
+        for one in judged.log_entries
+    )
+
+
+def _checks(before: Judged, after: Judged) -> Iterator[tuple[str, str, str]]:
+    """Checks with another outcome: name, before and now with what was found."""
+    then, now = ({check.name: check for check in one.checks} for one in (before, after))
+    for name in CheckName:
+        was, is_now = then.get(name), now.get(name)
+        if was and is_now and was.outcome != is_now.outcome:
+            yield name, _outcome(was), _outcome(is_now)
+
+
+def _outcome(check: Check) -> str:
+    return f"{check.outcome.replace('-', ' ')}: {check.found}"
 
 
 def _policy(policy: PolicyRow | None) -> str:

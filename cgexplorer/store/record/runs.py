@@ -78,6 +78,7 @@ def _verdict(run: VerificationRun, evidence: Evidence, judged: Judged) -> Verdic
         payload_sha256=verdict.payload_sha256,
         predicate_type=storable(verdict.predicate_type, 255),
         policy_id=judged.policy_id,
+        tried=as_json(judged.tried),
         trusted_root_sha256=verdict.trusted_root_sha256,
     )
 

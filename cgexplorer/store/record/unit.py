@@ -11,6 +11,7 @@ from django.db import transaction
 
 from cgexplorer.oci.evidence import Evidence as Found
 from cgexplorer.oci.evidence import Problem
+from cgexplorer.store.judges import Tried
 from cgexplorer.store.models import Evidence, Image, Manifest, VerificationRun
 from cgexplorer.store.record import images, packages, payloads, runs, sboms
 from cgexplorer.store.record.sboms import ParsedSbom
@@ -27,6 +28,7 @@ class Judged(msgspec.Struct, frozen=True):
     verdict: Verdict
     policy_id: int | None = None  # of the policy that decided
     sbom: ParsedSbom | None = None
+    tried: tuple[Tried, ...] = ()  # what the other policies said
 
 
 class Unit(msgspec.Struct, frozen=True):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import msgspec
 
+from cgexplorer.export import reproduce
 from cgexplorer.oci.evidence import Kind
+from cgexplorer.store.judges import Tried
 from cgexplorer.store.models import IndexEntry, Manifest
 from cgexplorer.store.queries import cross_checks, verification
+from cgexplorer.verify import alternatives
 from cgexplorer.verify import report as shapes
 from cgexplorer.verify.verdict import State
 
@@ -18,22 +21,14 @@ def report(manifest: Manifest, reference: str) -> shapes.Report:
         for entry in IndexEntry.objects.filter(index=manifest).select_related("manifest__image").order_by("position")
     ]
     platform = None if manifest.is_index else manifest.platform or None
-    subjects = tuple(_subject(one, name) for name, one in [(platform, manifest), *children])
+    subjects = tuple(_newest(one, name) for name, one in [(platform, manifest), *children])
     return shapes.Report(reference=reference, digest=manifest.digest, state=_state(manifest.state), subjects=subjects)
 
 
 def run_report(found: verification.Report) -> shapes.Report:
     """One run, which need not be the newest, of one digest."""
     manifest, run = found.manifest, found.run
-    subject = shapes.SubjectRow(
-        digest=manifest.digest,
-        platform=manifest.platform or None,
-        state=State(run.state),
-        reason=run.reason,
-        evidence=tuple(map(_evidence, found.judged)),
-        problems=_problems(found),
-        cross_checks=_cross_checks(found),
-    )
+    subject = _subject(found, manifest.platform or None, State(run.state), run.reason)
     reference = f"{manifest.image.name}@{manifest.digest}"
     return shapes.Report(reference=reference, digest=manifest.digest, state=subject.state, subjects=(subject,))
 
@@ -52,33 +47,49 @@ def states(found: shapes.Report) -> set[State]:
     return counted
 
 
-def _subject(manifest: Manifest, platform: str | None) -> shapes.SubjectRow:
+def _newest(manifest: Manifest, platform: str | None) -> shapes.SubjectRow:
     found = verification.report(manifest)
+    if found is None:
+        return shapes.SubjectRow(manifest.digest, platform, _state(manifest.state), manifest.state_reason, ())
+    return _subject(found, platform, _state(manifest.state), manifest.state_reason)
+
+
+def _subject(found: verification.Report, platform: str | None, state: State, reason: str) -> shapes.SubjectRow:
+    run, evidence = found.run, tuple(map(evidence_row, found.judged))
     return shapes.SubjectRow(
-        digest=manifest.digest,
+        digest=found.manifest.digest,
         platform=platform,
-        state=_state(manifest.state),
-        reason=manifest.state_reason,
-        evidence=tuple(map(_evidence, found.judged)) if found else (),
-        problems=_problems(found) if found else (),
-        cross_checks=_cross_checks(found) if found else (),
+        state=state,
+        reason=reason,
+        evidence=evidence,
+        problems=tuple(f"{one['place']}: {one['reason']}" for one in run.problems),
+        cross_checks=tuple(
+            shapes.CheckRow(row.name.value, row.outcome.value, row.expected, row.found)
+            for row in cross_checks.of(found)
+        ),
+        cosign_says=shapes.cosign_sentences(evidence),
+        checked_at=run.finished_at,
+        run=shapes.RunRow(run.pk, run.trigger, run.source, State(run.state), run.reason),
+        tools=run.tools,
+        trusted_roots=tuple(shapes.TrustRootRow(root.name, root.sha256) for root in found.trust_roots),
+        commands=tuple(shapes.CommandRow(one.title, one.text) for one in reproduce.commands(found)),
+        previous=_previous(found),
     )
 
 
-def _cross_checks(found: verification.Report) -> tuple[shapes.CheckRow, ...]:
-    rows = cross_checks.of(found)
-    return tuple(shapes.CheckRow(row.name.value, row.outcome.value, row.expected, row.found) for row in rows)
-
-
-def _problems(found: verification.Report) -> tuple[str, ...]:
-    return tuple(f"{one['place']}: {one['reason']}" for one in found.run.problems)
+def _previous(found: verification.Report) -> shapes.PreviousRow | None:
+    before = found.previous
+    if before is None:
+        return None
+    changes = tuple(shapes.ChangeRow(one.what, one.before, one.after) for one in found.changes)
+    return shapes.PreviousRow(before.pk, before.finished_at, State(before.state), changes)
 
 
 def _state(stored: str) -> State:
     return State(stored) if stored else State.COULD_NOT_CHECK
 
 
-def _evidence(judged: verification.Judged) -> shapes.EvidenceRow:
+def evidence_row(judged: verification.Judged) -> shapes.EvidenceRow:
     row, evidence = judged.row, judged.evidence
     return shapes.EvidenceRow(
         kind=evidence.kind,
@@ -99,4 +110,10 @@ def _evidence(judged: verification.Judged) -> shapes.EvidenceRow:
         certificate=shapes.certificate_row(judged.certificate),
         log_entries=tuple(shapes.LogEntryRow(**msgspec.structs.asdict(entry)) for entry in judged.log_entries),
         checks=tuple(map(shapes.check_row, judged.checks)),
+        identity_matched=alternatives.matched(row.policy.identity_regexp, row.identity) if row.policy else "",
+        tried=None if judged.tried is None else tuple(_tried(one) for one in judged.tried),
     )
+
+
+def _tried(one: Tried) -> shapes.TriedRow:
+    return shapes.TriedRow(one.policy, one.version, one.state, one.reason)

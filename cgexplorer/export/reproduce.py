@@ -1,4 +1,4 @@
-"""Commands of stock cosign (3.x) that check exactly what a page shows.
+"""Commands of stock cosign (3.x) that check exactly what a report shows.
 
 A digest is named, never a tag or a platform: `verify-attestation` knows no --platform, and a tag may have moved.
 """
@@ -10,15 +10,31 @@ import shlex
 import msgspec
 
 from cgexplorer.export.cosign import signer_flags, waivers
+from cgexplorer.oci.evidence import Kind
 from cgexplorer.predicates import label
+from cgexplorer.store.judges import PUBLIC_GOOD
 from cgexplorer.store.models import Manifest, PolicyRow, TrustRoot
-
-PUBLIC_GOOD = "Sigstore public good"
+from cgexplorer.store.queries.verification import Report
 
 
 class Command(msgspec.Struct, frozen=True):
     title: str
     text: str
+
+
+def commands(report: Report) -> tuple[Command, ...]:
+    """`verify` when there is a signature, and `verify-attestation` for each predicate type."""
+    first = report.decisive
+    attested = [one.row.predicate_type for one in report.judged if one.evidence.kind == Kind.ATTESTATION]
+    found = cosign(
+        report.manifest,
+        first.row.policy if first and first.row.policy else next(iter(report.policies), None),
+        tuple(dict.fromkeys(filter(None, attested))),
+        report.trust_roots[0] if report.trust_roots else None,
+        identity=first.row.identity if first else "",
+        issuer=first.row.issuer if first else "",
+    )
+    return found if any(one.evidence.kind == Kind.SIGNATURE for one in report.judged) else found[1:]
 
 
 def cosign(
@@ -43,11 +59,11 @@ def cosign(
     reference = f"{manifest.image.name}@{manifest.digest}"
     # verify-attestation knows no annotations.
     annotations = [f"--annotations={key}={value}" for key, value in (policy.annotations if policy else {}).items()]
-    commands = [Command("Signature", _lines("cosign verify", [*flags, *annotations, reference]))]
+    found = [Command("Signature", _lines("cosign verify", [*flags, *annotations, reference]))]
     for predicate_type in predicate_types:
         arguments = [f"--type={predicate_type}", *flags, reference]
-        commands.append(Command(f"{label(predicate_type)} attestation", _lines("cosign verify-attestation", arguments)))
-    return tuple(commands)
+        found.append(Command(f"{label(predicate_type)} attestation", _lines("cosign verify-attestation", arguments)))
+    return tuple(found)
 
 
 def ours(command: Command) -> Command:
