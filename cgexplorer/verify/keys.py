@@ -6,7 +6,7 @@ Source: sigstore "algorithm registry"; cosign's own habits where they differ (SH
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.types import PublicKeyTypes
 from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat, load_der_public_key
 
-from cgexplorer.verify import ed25519ph, strict
+from cgexplorer.verify import ed25519ph, rsa_pss, strict
 from cgexplorer.verify.errors import Malformed, UnusableKey
 
 MIN_RSA_BITS = 2048
@@ -44,10 +44,12 @@ class PublicKey:
 
     @property
     def kind(self) -> str:
-        """`ECDSA secp256r1`, `RSA 2048`, `Ed25519`."""
+        """`ECDSA secp256r1`, `RSA 2048`, `RSA-PSS 2048`, `Ed25519`."""
         if isinstance(self.key, ec.EllipticCurvePublicKey):
             return f"ECDSA {self.key.curve.name}"
-        return f"RSA {self.key.key_size}" if isinstance(self.key, rsa.RSAPublicKey) else "Ed25519"
+        if isinstance(self.key, rsa.RSAPublicKey):
+            return f"RSA{'-PSS' if self.pss else ''} {self.key.key_size}"
+        return "Ed25519"
 
     def signed(self, signature: bytes, message: bytes) -> bool:
         """Whether this key made this signature over this message."""
@@ -59,9 +61,8 @@ class PublicKey:
 
     def signed_digest(self, signature: bytes, sha256: bytes) -> bool:
         """As `signed`, when only the SHA-256 of the message is known. Ed25519 cannot tell."""
-        return not isinstance(self.key, ed25519.Ed25519PublicKey) and self._verifies(
-            signature, sha256, Prehashed(hashes.SHA256())
-        )
+        knows = any(isinstance(algorithm, hashes.SHA256) for algorithm in self.hash_algorithms)
+        return knows and self._verifies(signature, sha256, Prehashed(hashes.SHA256()))
 
     def _verifies(self, signature: bytes, message: bytes, algorithm: hashes.HashAlgorithm | Prehashed | None) -> bool:
         try:
@@ -71,10 +72,11 @@ class PublicKey:
                 return False
             elif isinstance(self.key, ec.EllipticCurvePublicKey):
                 self.key.verify(signature, message, ec.ECDSA(algorithm))
-            elif self.pss and isinstance(algorithm, hashes.HashAlgorithm):
-                self.key.verify(
-                    signature, message, padding.PSS(padding.MGF1(algorithm), algorithm.digest_size), algorithm
-                )
+            elif self.pss:
+                hashed = hashes.SHA256() if isinstance(algorithm, Prehashed) else algorithm
+                # Any length of salt, as Go: sigstore's signers use the longest, openssl that of the hash.
+                scheme = padding.PSS(padding.MGF1(hashed), padding.PSS.AUTO)
+                self.key.verify(signature, message, scheme, algorithm)
             else:
                 self.key.verify(signature, message, padding.PKCS1v15(), algorithm)
         except InvalidSignature:
@@ -107,6 +109,8 @@ def wrap(key: PublicKeyTypes, hash_algorithm: hashes.HashAlgorithm | None = None
 
 def of_certificate(certificate: x509.Certificate) -> PublicKey:
     """Raises UnusableKey."""
+    if certificate.public_key_algorithm_oid.dotted_string == rsa_pss.OID:
+        raise UnusableKey("certificates of RSA-PSS keys are not known to Fulcio, nor to this verifier")
     try:
         return wrap(certificate.public_key())
     except (ValueError, UnsupportedAlgorithm) as error:
@@ -114,12 +118,18 @@ def of_certificate(certificate: x509.Certificate) -> PublicKey:
 
 
 def from_der(der: bytes, hash_algorithm: hashes.HashAlgorithm | None = None, *, pss: bool = False) -> PublicKey:
-    """Raises UnusableKey."""
+    """A SubjectPublicKeyInfo. One that says RSA-PSS of itself signs with nothing else. Raises UnusableKey."""
     try:
         key = load_der_public_key(der)
     except (ValueError, UnsupportedAlgorithm):
         raise UnusableKey("this is not a public key") from None
-    return wrap(key, hash_algorithm, pss=pss)
+    declared = rsa_pss.hash_of(der)
+    if declared is not None and hash_algorithm is not None and declared.name != hash_algorithm.name:
+        raise UnusableKey(f"this RSA-PSS key signs with {declared.name}, not with {hash_algorithm.name}")
+    if declared is None:
+        return wrap(key, hash_algorithm, pss=pss)
+    # Its own bytes: re-encoded it would be an ordinary RSA key, of another fingerprint and with another signature.
+    return replace(wrap(key, declared, pss=True), der=der)
 
 
 def from_pem(pem: str, hash_algorithm: hashes.HashAlgorithm | None = None) -> PublicKey:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import hashlib
+from typing import Any
 
 import msgspec
 import pytest
+from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import dsa, ec, ed448, ed25519, padding, rsa
 
@@ -16,9 +18,9 @@ from cgexplorer.verify import ed25519ph, keys
 from cgexplorer.verify.errors import UnusableKey
 from cgexplorer.verify.policy import Policy
 from cgexplorer.verify.verdict import State
-from tests.fakes.sigstore import evidence_of, pae, rekor
+from tests.fakes.sigstore import der, evidence_of, pae, rekor
 from tests.fakes.sigstore.keys import PrivateKey, Signer, b64, ecdsa_key, ed25519_key, sign
-from tests.verify.world import DIGEST, SIGNED_ON, SIGSTORE, Case, failed
+from tests.verify.world import DIGEST, SIGNED_ON, SIGSTORE, Case, failed, noted
 
 RSA = rsa.generate_private_key(65537, 2048)
 MESSAGE = b"what was signed"
@@ -104,12 +106,115 @@ def test_what_is_no_point_of_the_curve_verifies_nothing(key: bytes) -> None:
     assert not ed25519ph.verifies(key, bytes(64), b"abc")
 
 
+def pss(message: bytes, algorithm: hashes.HashAlgorithm, salt_length: Any = padding.PSS.DIGEST_LENGTH) -> bytes:
+    return RSA.sign(message, padding.PSS(padding.MGF1(algorithm), salt_length), algorithm)
+
+
 def test_pss_is_used_when_the_registry_entry_says_so() -> None:
-    pss = padding.PSS(padding.MGF1(hashes.SHA256()), 32)
-    signature = RSA.sign(MESSAGE, pss, hashes.SHA256())
     public = keys.from_der(_der(RSA), hashes.SHA256(), pss=True)
-    assert public.signed(signature, MESSAGE)
+    assert public.signed(pss(MESSAGE, hashes.SHA256()), MESSAGE)
     assert not public.signed(sign(RSA, MESSAGE), MESSAGE)
+
+
+def declaring_pss(parameters: bytes = b"") -> bytes:
+    """The public key of RSA as one that says PSS of itself, with these RSASSA-PSS-params."""
+    oid = der.object_id("1.2.840.113549.1.1.10")
+    bits = _der(RSA)[4 + 15 :]
+    return der.sequence(der.sequence(oid, parameters), bits)
+
+
+def parameters(algorithm: int, mask: int, salt: bytes = b"\xa2\x03\x02\x01\x20") -> bytes:
+    """1, 2 and 3 are SHA-256, SHA-384 and SHA-512, as in their object identifiers."""
+
+    def named(number: int) -> bytes:
+        return der.sequence(der.object_id(f"2.16.840.1.101.3.4.2.{number}"), b"\x05\x00")
+
+    mgf1 = der.sequence(der.object_id("1.2.840.113549.1.1.8"), named(mask))
+    return der.sequence(der.tlv(0xA0, named(algorithm)), der.tlv(0xA1, mgf1), salt)
+
+
+@pytest.mark.parametrize(
+    ("declared", "algorithm"),
+    [
+        (b"", hashes.SHA256()),
+        (parameters(1, 1), hashes.SHA256()),
+        (parameters(2, 2), hashes.SHA384()),
+        (parameters(3, 3, salt=b""), hashes.SHA512()),
+        (parameters(3, 3, salt=b"\xa2\x04\x02\x02\x01\x00"), hashes.SHA512()),
+    ],
+)
+def test_a_key_that_says_pss_of_itself_verifies_nothing_else(declared: bytes, algorithm: hashes.HashAlgorithm) -> None:
+    public = keys.from_der(declaring_pss(declared))
+    assert public.kind == "RSA-PSS 2048"
+    for salt_length in (padding.PSS.DIGEST_LENGTH, padding.PSS.MAX_LENGTH):
+        assert public.signed(pss(MESSAGE, algorithm, salt_length), MESSAGE)
+        assert not public.signed(pss(MESSAGE, algorithm, salt_length), MESSAGE + b"!")
+    other = hashes.SHA512() if algorithm.name == "sha256" else hashes.SHA256()
+    assert not public.signed(pss(MESSAGE, other), MESSAGE)
+    assert not public.signed(sign(RSA, MESSAGE, algorithm), MESSAGE)
+    assert not keys.from_der(_der(RSA)).signed(pss(MESSAGE, algorithm), MESSAGE)
+
+
+@pytest.mark.parametrize(
+    "declared",
+    [
+        parameters(1, 2),  # two hashes
+        parameters(4, 4),  # SHA-224
+        der.sequence(),  # everything absent means SHA-1
+        parameters(1, 1, salt=b"\xa2\x03\x02\x01\x20\xa3\x03\x02\x01\x02"),  # another trailer
+    ],
+    ids=["two hashes", "SHA-224", "SHA-1", "another trailer"],
+)
+def test_pss_with_other_parameters_than_the_registrys_is_refused(declared: bytes) -> None:
+    with pytest.raises(UnusableKey):
+        keys.from_der(declaring_pss(declared))
+
+
+def test_a_policy_cannot_give_a_pss_key_another_hash() -> None:
+    assert keys.from_der(declaring_pss(), hashes.SHA256()).pss
+    with pytest.raises(UnusableKey, match="signs with sha256, not with sha512"):
+        keys.from_der(declaring_pss(), hashes.SHA512())
+
+
+def test_images_signed_by_a_pss_key_verify_and_those_signed_with_its_plain_twin_do_not() -> None:
+    payload = SIGSTORE.simple_signing(DIGEST)
+    twin = SIGSTORE.signature(DIGEST, Signer(RSA), log=False)
+    signed = noted(twin, signature=b64(pss(payload, hashes.SHA256())))
+    block = f"-----BEGIN PUBLIC KEY-----\n{b64(declaring_pss())}\n-----END PUBLIC KEY-----\n"
+    policy = Policy(key_pem=block, require_log=False)
+    assert Case(signed, policy).ask().state is State.VERIFIED
+    assert failed(Case(twin, policy).ask()) == {"signature"}
+    logged = SIGSTORE.signature(DIGEST, Signer(RSA))  # the log names the plain key, which is another signer
+    assert failed(Case(logged, policy).ask()) == {"identity"}
+
+
+def test_only_the_digest_is_needed_for_pss_too() -> None:
+    digest = hashlib.sha256(MESSAGE).digest()
+    public = keys.from_der(declaring_pss())
+    assert public.signed_digest(pss(MESSAGE, hashes.SHA256()), digest)
+    assert not public.signed_digest(sign(RSA, MESSAGE), digest)
+    assert not public.signed_digest(pss(MESSAGE, hashes.SHA256()), hashlib.sha256(b"other").digest())
+    assert not keys.from_der(declaring_pss(parameters(3, 3))).signed_digest(pss(MESSAGE, hashes.SHA256()), digest)
+
+
+def test_a_certificate_of_a_pss_key_is_not_read_as_one_of_a_plain_key() -> None:
+    plain = SIGSTORE.leaf(key=RSA).certificate
+    assert plain is not None
+    assert keys.of_certificate(plain).kind == "RSA 2048"
+    tbs, whole = plain.tbs_certificate_bytes, plain.public_bytes(serialization.Encoding.DER)
+    claimed = der.sequence(tbs[4:].replace(_der(RSA), declaring_pss()))
+    with pytest.raises(UnusableKey, match="RSA-PSS"):
+        keys.of_certificate(x509.load_der_x509_certificate(der.sequence(claimed, whole[4 + len(tbs) :])))
+
+
+@pytest.mark.parametrize(("bits", "usable"), [(2047, False), (2048, True), (4096, True), (8192, True), (8200, False)])
+def test_rsa_keys_have_a_least_and_a_largest_size(bits: int, usable: bool) -> None:
+    key = rsa.RSAPublicNumbers(65537, (1 << (bits - 1)) + 1).public_key()
+    if usable:
+        assert keys.wrap(key).kind == f"RSA {bits}"
+        return
+    with pytest.raises(UnusableKey, match=f"{bits} bits"):
+        keys.wrap(key)
 
 
 @pytest.mark.parametrize(
