@@ -27,14 +27,15 @@ from cgexplorer.oci import reference as references
 from cgexplorer.oci.errors import OciError, Unreachable
 from cgexplorer.oci.reference import Reference
 from cgexplorer.spdx import conformance
-from cgexplorer.store.models import Activity, Manifest, Sbom, VerificationRun
-from cgexplorer.store.queries import payloads
+from cgexplorer.store.models import Activity, Image, Manifest, Sbom, VerificationRun
+from cgexplorer.store.queries import payloads, reverified
 from cgexplorer.store.queries.manifests import tagged
 from cgexplorer.store.record import activities, sboms
 
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
+EVERY_IMAGE = "every image"
 # Heartbeats come every 10 s: a worker that missed them for 20 s is dead.
 STALLED_AFTER_S = 20
 # The queue itself asks for stalled jobs 17,000 times a day, and keeps what is done unless told otherwise.
@@ -68,6 +69,15 @@ def defer_reverify(manifest: Manifest, *, live: bool = False, trigger: str = "re
         )
         if is_new:
             reverify.defer(activity_id=activity.pk, manifest_id=manifest.pk, live=live, trigger=trigger)
+    return activity
+
+
+def defer_reverify_all(image: Image | None = None) -> Activity:
+    """Queue a verification of the stored evidence of all that tags point to: of this image, or of every image."""
+    with transaction.atomic():
+        activity, is_new = activities.queue("re-verify all", image.name if image else EVERY_IMAGE)
+        if is_new:
+            reverify_all.defer(activity_id=activity.pk, image_id=image.pk if image else None)
     return activity
 
 
@@ -105,6 +115,28 @@ def reverify(*, activity_id: int, manifest_id: int, live: bool = False, trigger:
             run = ingest.reverify(manifest, now=timezone.now(), trigger=trigger)
         activities.progress(activity_id, "Checked", 1, 1)
         activities.end(activity_id, run=run)
+
+
+@app.task(name="reverify_all", queue="verify", retry=RETRY)
+def reverify_all(*, activity_id: int, image_id: int | None) -> None:
+    """One digest after the other, each committed by itself. An attempt that was cut off is taken up where it ended."""
+    with _attempt(activity_id) as activity:
+        if activity is None:
+            return
+        wanted = list(tagged(image_id).select_related("image__registry"))
+        done = set(reverified.runs(activity).values_list("manifest_id", flat=True))
+        unread = []
+        for number, manifest in enumerate(wanted):
+            if manifest.pk in done:
+                continue
+            activities.progress(activity_id, f"Checking {manifest.image.name} again", number, len(wanted))
+            try:
+                ingest.reverify(manifest, now=timezone.now(), trigger=reverified.TRIGGER)
+            except payloads.Damaged as error:
+                unread.append(f"{manifest.image.name}@{manifest.digest}: {error}")
+        activities.progress(activity_id, "Checked", len(wanted), len(wanted))
+        more = f" ({len(unread) - 1} more)" if len(unread) > 1 else ""
+        activities.end(activity_id, error=f"{unread[0]}{more} The others were checked." if unread else "")
 
 
 def ask_again(manifest: Manifest, *, trigger: str) -> VerificationRun:

@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_safe
 
 from cgexplorer.store.models import Activity
-from cgexplorer.store.queries import verification
+from cgexplorer.store.queries import reverified, verification
 from cgexplorer.web.render import render_page
 
 FINISHED = ("done", "failed")
@@ -26,6 +26,7 @@ def progress(activity: Activity) -> dict[str, object]:
     return {
         "activity": activity,
         "is_finished": activity.state in FINISHED,
+        "reverified": reverified.of(activity) if activity.kind == reverified.TRIGGER else None,
         "previous": previous,
         "changes": verification.changes(previous, activity.run) if previous and activity.run else (),
     }

@@ -6,8 +6,9 @@ import msgspec
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
-from django.views.decorators.http import require_safe
+from django.views.decorators.http import require_POST, require_safe
 
+from cgexplorer import jobs
 from cgexplorer.export import report as reports
 from cgexplorer.export import reproduce
 from cgexplorer.store.models import TrustRoot, VerificationRun
@@ -17,6 +18,7 @@ from cgexplorer.verify import alternatives, report_schema, text
 from cgexplorer.verify import report as shapes
 from cgexplorer.verify.report import cosign_sentences, to_json
 from cgexplorer.web.check_words import CheckRow, check_rows, cross_check_rows, next_steps
+from cgexplorer.web.images import image_named
 from cgexplorer.web.render import render_page
 
 MAX_RUNS_SHOWN = 50
@@ -99,6 +101,12 @@ def _certificates(report: Report) -> list[Judged]:
     """One of each certificate: evidence made in one run shares it."""
     found = {one.certificate.sha256: one for one in reversed(report.judged) if one.certificate}
     return list(reversed(found.values()))
+
+
+@require_POST
+def reverify_all(request: HttpRequest, name: str | None = None) -> HttpResponse:
+    """Queue a verification of all that the tags of this image, or of every image, point to; show its progress."""
+    return redirect("activity", pk=jobs.defer_reverify_all(image_named(name) if name else None).pk)
 
 
 @require_safe

@@ -108,7 +108,7 @@ PAGES = {
     "activity": Page(1, ("activity",)),
 }
 # Answered to POST only: see the tests of their effects.
-ACTIONS = {"fetch": (), "reverify": DIGEST}
+ACTIONS = {"fetch": (), "reverify": DIGEST, "reverify-image": ("name",), "reverify-all": ()}
 
 
 class World(msgspec.Struct, frozen=True):

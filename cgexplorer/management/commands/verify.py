@@ -14,7 +14,8 @@ from cgexplorer.export import report as reports
 from cgexplorer.management import telling
 from cgexplorer.management.store_command import StoreCommand
 from cgexplorer.oci.digest import short
-from cgexplorer.oci.errors import OciError
+from cgexplorer.oci.errors import OciError, ReferenceError
+from cgexplorer.oci.reference import parse
 from cgexplorer.store.models import Manifest, Tag
 from cgexplorer.store.queries import references
 from cgexplorer.verify import report as shapes
@@ -32,7 +33,7 @@ class Command(StoreCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("reference", nargs="?", metavar="REF")
-        parser.add_argument("--all", action="store_true", help="whatever a tag points to")
+        parser.add_argument("--all", action="store_true", help="whatever a tag (of the image REF) points to")
         parser.add_argument("--live", action="store_true", help="ask the registry what it holds for the digest now")
         parser.add_argument("--format", choices=["text", "report", "json"], default="text")
         parser.add_argument("--fail-on", default=DEFAULT_STATES, metavar="STATES", help=f"default: {DEFAULT_STATES}")
@@ -55,14 +56,18 @@ class Command(StoreCommand):
             raise CommandError("Something could not be checked.", returncode=COULD_NOT_CHECK)
 
     def wanted(self, reference: str | None, every: bool) -> list[tuple[str, Manifest]]:
-        if every == bool(reference):
+        if not (every or reference):
             raise CommandError("Name one reference, or --all.")
-        if reference:
+        if reference and not every:
             try:
                 return [(reference, references.manifest(reference))]
             except references.UnknownReference as error:
                 raise CommandError(str(error), returncode=COULD_NOT_CHECK) from error
         tags = Tag.objects.select_related("manifest__image", "image").order_by("image__name", "name")
+        if reference:
+            tags = tags.filter(image__name=_image_name(reference))
+            if not tags:
+                raise CommandError(f"No tag of {reference} is stored.", returncode=COULD_NOT_CHECK)
         return list({tag.manifest_id: (f"{tag.image.name}:{tag.name}", tag.manifest) for tag in tags}.values())
 
     def verified(self, name: str, manifest: Manifest) -> shapes.Report:
@@ -89,6 +94,13 @@ class Command(StoreCommand):
         for report in found:
             for line in _lines(report):
                 self.stdout.write(printable(line))
+
+
+def _image_name(reference: str) -> str:
+    try:
+        return parse(reference).name
+    except ReferenceError as error:
+        raise CommandError(str(error)) from error
 
 
 def _lines(report: shapes.Report) -> Iterator[str]:

@@ -49,9 +49,10 @@ def manifest(name: str, digest: str) -> Manifest:
     return found
 
 
-def tagged() -> QuerySet[Manifest]:
-    """What a tag points to now and the platforms of it, as far as there is evidence that could be judged anew."""
-    pointed = Tag.objects.values("manifest")
+def tagged(image_id: int | None = None) -> QuerySet[Manifest]:
+    """What a tag (of this image) points to now and its platforms, as far as there is evidence to be judged anew."""
+    tags = Tag.objects.all() if image_id is None else Tag.objects.filter(image=image_id)
+    pointed = tags.values("manifest")
     children = IndexEntry.objects.filter(index__in=pointed).values("manifest")
     found = Manifest.objects.filter(Q(pk__in=pointed) | Q(pk__in=children))
     return found.filter(Exists(Evidence.objects.filter(manifest=OuterRef("pk")))).select_related("image").order_by("pk")
