@@ -16,6 +16,18 @@ class TrustRootError(VerifyError):
     """The trusted root cannot be used: not JSON, or without a CA, a CT log or a transparency log."""
 
 
+class RefreshError(VerifyError):
+    """The newest trust root could not be had; the one in use stays."""
+
+
+class MirrorUnreachable(RefreshError):
+    """The TUF mirror gave no answer, or none about this."""
+
+
+class RefreshRefused(RefreshError):
+    """What the TUF mirror answered may not be believed: rolled back, stale, wrongly signed, altered or unreadable."""
+
+
 class UnusableKey(VerifyError):
     """The text is not a public key that this verifier knows how to use."""
 

@@ -174,16 +174,17 @@ def public_good() -> TrustRoot:
 
 def public_good_bytes() -> bytes:
     """The file that `public_good` reads, as shipped and not yet checked; it goes into evidence bundles."""
-    return _package_file(PUBLIC_GOOD_FILE)
+    return package_file(PUBLIC_GOOD_FILE)
 
 
 @cache
 def staging() -> TrustRoot:
     """The root of Sigstore's staging instance, for the conformance suite. As `public_good`."""
-    return _shipped(_package_file(STAGING_FILE), "Sigstore staging", STAGING_SHA256)
+    return _shipped(package_file(STAGING_FILE), "Sigstore staging", STAGING_SHA256)
 
 
-def _package_file(path: str) -> bytes:
+def package_file(path: str) -> bytes:
+    """A file of the installed `sigstore` package, as it lies there: compare its sha256 before believing it."""
     return importlib.resources.files("sigstore").joinpath(*path.split("/")).read_bytes()
 
 
