@@ -74,7 +74,7 @@ def ingest(
         raise TooLarge(f"The index names {len(top.children)} manifests; at most {MAX_CHILDREN} are taken.")
 
     image = images.image(reference, now)
-    judges = Judges(image.name)
+    judges = Judges(image.name, now)
     occasion = _occasion(trigger, source.kind, now, judges)
     reports: list[ManifestReport] = []
     stored: list[tuple[str, models.Manifest]] = []
@@ -112,7 +112,7 @@ def reverify(
             images.gone(manifest, now)
             raise
         return manifest.runs.latest("pk")
-    judges = Judges(manifest.image.name)
+    judges = Judges(manifest.image.name, now)
     last = manifest.runs.exclude(source="stored").order_by("-pk").first()
     rows = manifest.evidence.select_related("content", "manifest").order_by("pk")
     if last is not None and not last.problems:

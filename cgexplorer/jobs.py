@@ -1,4 +1,4 @@
-"""What runs in the worker: fetch, verify again, ask spdx-tools. Ids go in; rows are what comes out.
+"""What runs in the worker: fetch, verify again, refresh the trust root, ask spdx-tools. Ids go in, rows come out.
 
 Procrastinate keeps the queue in the same PostgreSQL, so a job and its activity are committed together. A worker that
 is killed leaves its job `doing`; the next one finds it by the missing heartbeat and does it again.
@@ -26,11 +26,14 @@ from cgexplorer.oci import docker_config, registry
 from cgexplorer.oci import reference as references
 from cgexplorer.oci.errors import OciError, Unreachable
 from cgexplorer.oci.reference import Reference
+from cgexplorer.oci.transport import Transport
 from cgexplorer.spdx import conformance
-from cgexplorer.store.models import Activity, Image, Manifest, Sbom, VerificationRun
-from cgexplorer.store.queries import payloads, reverified
+from cgexplorer.store.models import Activity, Image, Manifest, Sbom, TrustUpdate, VerificationRun
+from cgexplorer.store.queries import payloads, reverified, trust
 from cgexplorer.store.queries.manifests import tagged
-from cgexplorer.store.record import activities, sboms
+from cgexplorer.store.record import activities, sboms, trust_roots
+from cgexplorer.verify import trust_refresh
+from cgexplorer.verify.errors import VerifyError
 
 logger = logging.getLogger(__name__)
 
@@ -159,6 +162,29 @@ def reverify_tagged(timestamp: int) -> None:
     for manifest in tagged():
         defer_reverify(manifest, trigger="schedule")
 
+
+def ask_tuf() -> TrustUpdate:
+    """Ask the TUF mirror for the newest public-good root. The answer, or why there is none, is stored and returned."""
+    mirror = settings.TUF_MIRROR
+    try:
+        with Transport(insecure=settings.INSECURE_REGISTRIES) as transport:
+            found = trust_refresh.refresh(
+                settings.CGEXPLORER_HOME / "tuf" / "public-good", mirror, transport, seen=trust.seen_versions()
+            )
+    except VerifyError as error:
+        return trust_roots.refresh_failed(str(error), mirror, timezone.now())
+    return trust_roots.refreshed(found, mirror, timezone.now())
+
+
+@app.task(name="refresh_trust", queue="fetch", queueing_lock="refresh_trust")
+def refresh_trust(timestamp: int) -> None:
+    """What fails is tried again at the next time; the root in use stays."""
+    if why := ask_tuf().error:
+        logger.warning("The trust root was not refreshed: %s", why)
+
+
+if settings.TRUST_REFRESH_CRON:
+    app.periodic(cron=settings.TRUST_REFRESH_CRON)(refresh_trust)
 
 if settings.NIGHTLY_CRON:
     app.periodic(cron=settings.NIGHTLY_CRON)(reverify_tagged)

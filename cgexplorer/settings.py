@@ -58,10 +58,21 @@ HOST = os.environ.get("HOST", "127.0.0.1")
 PORT = int(os.environ.get("PORT", "8000"))
 ALLOWED_HOSTS = os.environ.get("ALLOWED_HOSTS", f"localhost,127.0.0.1,[::1],{HOST}").split(",")
 INSECURE_REGISTRIES = frozenset(filter(None, os.environ.get("CGEXPLORER_INSECURE_REGISTRIES", "").split(",")))
-# When everything tagged is verified again: five fields of cron, UTC; "" = never.
-NIGHTLY_CRON = os.environ.get("CGEXPLORER_NIGHTLY", "17 3 * * *").strip()
-if NIGHTLY_CRON and not croniter.is_valid(NIGHTLY_CRON):
-    raise ImproperlyConfigured(f"CGEXPLORER_NIGHTLY is {NIGHTLY_CRON!r}, which cron does not read: try '17 3 * * *'.")
+
+
+def _cron(variable: str, default: str) -> str:
+    """When something is done by itself: five fields of cron, UTC; "" = never."""
+    when = os.environ.get(variable, default).strip()
+    if when and not croniter.is_valid(when):
+        raise ImproperlyConfigured(f"{variable} is {when!r}, which cron does not read: try '{default}'.")
+    return when
+
+
+# When the public-good trust root is refreshed, and then everything tagged is verified again.
+TRUST_REFRESH_CRON = _cron("CGEXPLORER_TRUST_REFRESH", "47 2 * * *")
+NIGHTLY_CRON = _cron("CGEXPLORER_NIGHTLY", "17 3 * * *")
+# Sigstore's public TUF repository, or a mirror of it.
+TUF_MIRROR = os.environ.get("CGEXPLORER_TUF_MIRROR", "https://tuf-repo-cdn.sigstore.dev").strip()
 
 INSTALLED_APPS = [
     "django.contrib.contenttypes",

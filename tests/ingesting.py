@@ -12,7 +12,8 @@ from django.db import connection
 from cgexplorer import ingest
 from cgexplorer.oci import reference as references
 from cgexplorer.store.models import PolicyRow
-from cgexplorer.store.record.policies import PolicyFields, policy, trust_root
+from cgexplorer.store.record.policies import PolicyFields, policy
+from cgexplorer.store.record.trust_roots import trust_root
 from tests.fakes.sigstore import GITHUB, WORKFLOW, FakeSigstore
 from tests.fakes.source import MemorySource
 

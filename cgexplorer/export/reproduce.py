@@ -12,9 +12,9 @@ import msgspec
 from cgexplorer.export.cosign import signer_flags, waivers
 from cgexplorer.oci.evidence import Kind
 from cgexplorer.predicates import label
-from cgexplorer.store.judges import PUBLIC_GOOD
 from cgexplorer.store.models import Manifest, PolicyRow, TrustRoot
 from cgexplorer.store.queries.verification import Report
+from cgexplorer.verify.trust_root import PUBLIC_GOOD
 
 
 class Command(msgspec.Struct, frozen=True):

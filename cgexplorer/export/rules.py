@@ -12,7 +12,6 @@ from cgexplorer.store.models import PolicyRow, TrustRoot
 from cgexplorer.store.queries import payloads
 from cgexplorer.store.queries.exports import Subject
 from cgexplorer.verify.policy import Policy
-from cgexplorer.verify.trust_root import PUBLIC_GOOD_SHA256
 
 
 class _Policy(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -42,6 +41,13 @@ class Rules:
     def __init__(self, subjects: tuple[Subject, ...]) -> None:
         policies = {
             one.row.policy.pk: one.row.policy for subject in subjects for one in subject.judged if one.row.policy
+        }
+        # A policy without a root of its own was judged by the public-good root of its day.
+        self._root_of = {
+            one.row.policy.pk: one.row.trusted_root_sha256
+            for subject in subjects
+            for one in subject.judged
+            if one.row.policy
         }
         self._policies = sorted(policies.values(), key=lambda one: (one.name, one.version))
         self._roots: dict[str, TrustRoot] = {root.sha256: root for subject in subjects for root in subject.trust_roots}
@@ -79,7 +85,7 @@ class Rules:
     def _policy(self, row: PolicyRow) -> _Policy:
         return _Policy(
             pattern=row.pattern,
-            trusted_root_sha256=row.trust_root.sha256 if row.trust_root else PUBLIC_GOOD_SHA256,
+            trusted_root_sha256=self._root_of[row.pk],
             rules=as_policy(row),
             key_file=self._keys.get(row.pk, ""),
         )

@@ -11,14 +11,13 @@ from cgexplorer.oci.evidence import Evidence, Kind
 from cgexplorer.store.models import PolicyRow
 from cgexplorer.store.queries import payloads
 from cgexplorer.store.queries.trust import policies_for
-from cgexplorer.store.record.policies import trust_root
+from cgexplorer.store.record import trust_roots
 from cgexplorer.verify import summary
 from cgexplorer.verify import trust_root as roots
 from cgexplorer.verify.policy import Policy
 from cgexplorer.verify.verdict import State, Verdict
 from cgexplorer.verify.verifier import Verifier
 
-PUBLIC_GOOD = "Sigstore public good"
 _MAX_REASON_CHARACTERS = 500
 
 
@@ -40,16 +39,16 @@ class Judgement(msgspec.Struct, frozen=True):
 
 
 class Judges:
-    """Policies as they are now. `root_id` is the trust root of the first, for the run's record."""
+    """Policies and roots as they are now. `root_id` is the trust root of the first, for the run's record."""
 
-    def __init__(self, image_name: str) -> None:
-        roots.public_good()  # refuses a root that is not the pinned one
-        shipped = trust_root(roots.public_good_bytes(), PUBLIC_GOOD)
+    def __init__(self, image_name: str, now: dt.datetime) -> None:
+        public_good = trust_roots.public_good(now)
         rows = policies_for(image_name)
-        self.root_id = (rows[0].trust_root_id if rows else None) or shipped.pk
+        self.root_id = (rows[0].trust_root_id if rows else None) or public_good.pk
         self._judges: list[tuple[Verifier, Policy | None, int | None]] = [
-            (_verifier(payloads.content((row.trust_root or shipped).payload)), as_policy(row), row.pk) for row in rows
-        ] or [(_verifier(payloads.content(shipped.payload)), None, None)]
+            (_verifier(payloads.content((row.trust_root or public_good).payload)), as_policy(row), row.pk)
+            for row in rows
+        ] or [(_verifier(payloads.content(public_good.payload)), None, None)]
 
     def judge(self, evidence: Evidence, digest: str, now: dt.datetime) -> Judgement:
         """The best verdict, the policy that decided, and what the others said."""

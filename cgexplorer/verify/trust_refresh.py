@@ -28,7 +28,6 @@ from cgexplorer.oci.transport import Transport
 from cgexplorer.verify import trust_root
 from cgexplorer.verify.errors import MirrorUnreachable, RefreshRefused, TrustRootError
 
-PUBLIC_GOOD_MIRROR = "https://tuf-repo-cdn.sigstore.dev"
 # Of the TUF root shipped with the pinned sigstore wheel. A new wheel must be looked at.
 FIRST_ROOT_SHA256 = "73747011d0857ada15479a16c4cae0f3ed03aac698b523b97e1de314ac9d9ca8"
 FIRST_ROOT_FILE = "_store/https%3A%2F%2Ftuf-repo-cdn.sigstore.dev/root.json"

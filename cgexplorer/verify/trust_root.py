@@ -23,6 +23,7 @@ from cgexplorer.verify import keys, strict
 from cgexplorer.verify.errors import Malformed, TrustRootError, UnusableKey
 from cgexplorer.verify.keys import PublicKey
 
+PUBLIC_GOOD = "Sigstore public good"
 # Of the root shipped with the pinned sigstore wheel, fetched by its authors through TUF. A new wheel must be looked at.
 PUBLIC_GOOD_SHA256 = "6494e21ea73fa7ee769f85f57d5a3e6a08725eae1e38c755fc3517c9e6bc0b66"
 PUBLIC_GOOD_FILE = "_store/https%3A%2F%2Ftuf-repo-cdn.sigstore.dev/trusted_root.json"
@@ -169,7 +170,7 @@ def public_good() -> TrustRoot:
 
     Raises TrustRootError when the package ships another one: look at the new root before trusting it.
     """
-    return _shipped(public_good_bytes(), "Sigstore public good", PUBLIC_GOOD_SHA256)
+    return _shipped(public_good_bytes(), PUBLIC_GOOD, PUBLIC_GOOD_SHA256)
 
 
 def public_good_bytes() -> bytes:

@@ -13,7 +13,8 @@ from django.core.management import call_command
 
 from cgexplorer.oci.layout import Layout
 from cgexplorer.store.models import Manifest
-from cgexplorer.store.record.policies import PolicyFields, policy, trust_root
+from cgexplorer.store.record.policies import PolicyFields, policy
+from cgexplorer.store.record.trust_roots import trust_root
 from tests.conftest import SHARED
 from tests.export.bundles import cosign, unpacked, verify_sh
 from tests.ingesting import fetch

@@ -1,8 +1,8 @@
 """A TUF repository as Sigstore's: real metadata, really signed, on a real HTTP server. Faults are made, not mocked.
 
-    tuf = FakeTuf(sigstore.trusted_root())
-    with tuf.served() as mirror:
-        refresh(folder, mirror, transport, first=tuf.first_root)
+tuf = FakeTuf(sigstore.trusted_root())
+with tuf.served() as mirror:
+    refresh(folder, mirror, transport, first=tuf.first_root)
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ class FakeTuf:
     ) -> None:
         """New targets, snapshot and timestamp. `expires` and `by` say for a role what else than usual."""
         self.version = version = version or self.version + 1
-        until = {role: self.now + WEEK for role in self.signers} | (expires or {})
+        until = dict.fromkeys(self.signers, self.now + WEEK) | (expires or {})
         signers = self.signers | (by or {})
         named = {}
         if trusted_root is not None:
@@ -103,6 +103,7 @@ class FakeTuf:
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
+            wbufsize = -1  # headers and body in one packet: two would wait for each other
 
             def do_GET(self) -> None:
                 path = self.path.removeprefix("/")

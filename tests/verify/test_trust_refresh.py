@@ -205,7 +205,7 @@ def test_a_mirror_without_metadata_could_not_be_asked(mirror: Mirror, status: in
 def test_a_server_that_is_away_could_not_be_asked_and_nothing_is_lost(mirror: Mirror, tmp_path: Path) -> None:
     found = mirror.ask()
     away = Mirror(mirror.tuf, "http://127.0.0.1:9", mirror.folder)
-    with pytest.raises(MirrorUnreachable, match="No connection to 127.0.0.1"):
+    with pytest.raises(MirrorUnreachable, match="No connection to 127"):
         away.ask()
     assert mirror.ask() == found
 

@@ -8,16 +8,17 @@ from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
 
+from cgexplorer.management import root_files
 from cgexplorer.management.store_command import StoreCommand
 from cgexplorer.store.judges import as_policy
 from cgexplorer.store.models import Image, PolicyRow, TrustRoot
 from cgexplorer.store.queries.trust import policies_for
-from cgexplorer.store.record import policies
+from cgexplorer.store.record import policies, trust_roots
 from cgexplorer.store.record.policies import PolicyFields
 from cgexplorer.store.record.text import storable
-from cgexplorer.verify import trust_root
 from cgexplorer.verify.errors import Fault, VerifyError
 from cgexplorer.verify.signer import check_policy
+from cgexplorer.verify.trust_root import PUBLIC_GOOD
 
 MAX_AGE_DAYS = 20_000  # more seconds than that do not fit its column
 DIGESTS = ("sha256", "sha384", "sha512")
@@ -53,7 +54,9 @@ class Command(StoreCommand):
         parser.add_argument(
             "--annotation", action="append", default=[], metavar="KEY=VALUE", help="that an image signature must hold"
         )
-        parser.add_argument("--trusted-root", type=Path, metavar="FILE", help="trusted_root.json of a private Sigstore")
+        root = parser.add_mutually_exclusive_group()
+        root.add_argument("--trusted-root", type=Path, metavar="FILE", help="trusted_root.json of a private Sigstore")
+        root.add_argument("--trust-root", metavar="NAME", help="one that is stored: manage.py trust_roots lists them")
         parser.add_argument("--no-log", action="store_true", help="do not require a transparency log entry")
         parser.add_argument("--no-sct", action="store_true", help="do not require that the certificate was logged")
         parser.add_argument(
@@ -92,7 +95,7 @@ class Command(StoreCommand):
             max_age_s=_age_s(options["max_age_days"]),
         )
         check(options["name"], fields)
-        row = policies.policy(options["name"], fields, _root(options["trusted_root"]))
+        row = policies.policy(options["name"], fields, _root(options))
         self.stdout.write(f"{row.name} v{row.version} decides for {row.pattern}")
         concerned = [image.name for image in Image.objects.order_by("name") if row in policies_for(image.name)]
         if concerned:
@@ -156,12 +159,10 @@ def _why(error: Exception) -> str:
     return error.strerror if isinstance(error, OSError) and error.strerror else str(error).rstrip(".")
 
 
-def _root(file: Path | None) -> TrustRoot | None:
-    if file is None:
+def _root(options: dict[str, Any]) -> TrustRoot | None:
+    """None for the public-good root, whichever it is on the day of a verdict. A file gets the name of the policy."""
+    if (name := options["trust_root"]) is not None:
+        return None if name == PUBLIC_GOOD else root_files.named(name)
+    if (file := options["trusted_root"]) is None:
         return None
-    try:
-        raw = file.read_bytes()
-        trust_root.load(raw, file.name)
-    except (OSError, VerifyError) as error:
-        raise CommandError(f"{file} is not a usable trusted root: {_why(error)}.") from error
-    return policies.trust_root(raw, file.name)
+    return trust_roots.trust_root(root_files.read(file), root_files.name(options["name"][: root_files.MAX_NAME]))

@@ -14,7 +14,7 @@ from cgexplorer.management.store_command import StoreCommand
 from cgexplorer.oci.errors import OciError
 from cgexplorer.oci.layout import Layout
 from cgexplorer.oci.reference import Reference
-from cgexplorer.store.record import policies
+from cgexplorer.store.record import policies, trust_roots
 from cgexplorer.store.record.policies import PolicyFields
 
 SAMPLES = settings.BASE_DIR / "samples"
@@ -31,7 +31,7 @@ class Command(StoreCommand):
     help = "Import the sample images, and the trust root and policy that are theirs alone."
 
     def handle(self, *args: Any, **options: Any) -> None:
-        root = policies.trust_root((SAMPLES / "trusted_root.json").read_bytes(), ROOT_NAME, is_sample=True)
+        root = trust_roots.trust_root((SAMPLES / "trusted_root.json").read_bytes(), ROOT_NAME, is_sample=True)
         policies.policy("samples", POLICY, root)
         for directory in sorted(path for path in SAMPLES.iterdir() if path.is_dir()):
             try:

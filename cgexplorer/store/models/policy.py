@@ -14,6 +14,32 @@ class TrustRoot(models.Model):
         return self.name
 
 
+class TrustUpdate(models.Model):
+    """What became of the root behind a name, step by step: the newest with a root says which one is trusted now.
+
+    Append-only, enforced by a trigger. A refresh that failed is a step too, without a root.
+    """
+
+    name = models.CharField(max_length=64)  # of the root, such as "Sigstore public good"
+    source = models.CharField(max_length=10)  # shipped, refreshed, imported
+    trust_root = models.ForeignKey(TrustRoot, models.PROTECT, null=True, related_name="updates")
+    error = models.CharField(max_length=1000, blank=True)
+    mirror = models.CharField(max_length=500, blank=True)
+    # Versions of the TUF metadata, and the end of what ends first of it.
+    root_version = models.IntegerField(null=True)
+    timestamp_version = models.IntegerField(null=True)
+    snapshot_version = models.IntegerField(null=True)
+    targets_version = models.IntegerField(null=True)
+    expires_at = models.DateTimeField(null=True)
+    at = models.DateTimeField()
+
+    class Meta:
+        indexes = [models.Index(fields=["name", "-id"], name="trust_update_newest")]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.source}"
+
+
 class PolicyRow(models.Model):
     """A version of a policy. Changing a policy appends a version, so that old verdicts stay explained."""
 
@@ -41,7 +67,7 @@ class PolicyRow(models.Model):
     use_signed_timestamps = models.BooleanField(default=True)
     require_timestamp = models.BooleanField(default=False)  # by an RFC 3161 authority of the trust root
     max_age_s = models.IntegerField(default=0)
-    trust_root = models.ForeignKey(TrustRoot, models.PROTECT, null=True)  # null = the shipped public-good root
+    trust_root = models.ForeignKey(TrustRoot, models.PROTECT, null=True)  # null = the public-good root of the day
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:

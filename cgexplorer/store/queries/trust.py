@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from cgexplorer.store.models import PolicyRow
+from cgexplorer.store.models import PolicyRow, TrustRoot, TrustUpdate
+from cgexplorer.verify.trust_refresh import Versions
+from cgexplorer.verify.trust_root import PUBLIC_GOOD
 
 _WILDCARDS = "*?["
 
@@ -18,6 +20,26 @@ def policies_for(name: str) -> list[PolicyRow]:
     matching = [row for row in _current() if fnmatchcase(name, row.pattern)]
     most = max((_specificity(row.pattern) for row in matching), default=0)
     return [row for row in matching if _specificity(row.pattern) == most]
+
+
+def newest(name: str) -> TrustUpdate | None:
+    """The step that says which root is trusted under this name now."""
+    steps = TrustUpdate.objects.filter(name=name, trust_root__isnull=False)
+    return steps.select_related("trust_root__payload").order_by("-pk").first()
+
+
+def current(name: str) -> TrustRoot | None:
+    """The root that is trusted under this name now."""
+    step = newest(name)
+    return step.trust_root if step is not None else None
+
+
+def seen_versions() -> Versions | None:
+    """Of the newest TUF metadata that was believed; None when there was none yet."""
+    roles = Versions.__struct_fields__
+    steps = TrustUpdate.objects.filter(name=PUBLIC_GOOD, trust_root__isnull=False, expires_at__isnull=False)
+    found = steps.order_by("-pk").values_list(*(f"{role}_version" for role in roles)).first()
+    return Versions(*found) if found else None
 
 
 def _current() -> list[PolicyRow]:

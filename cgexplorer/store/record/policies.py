@@ -1,15 +1,13 @@
-"""Policies and trust roots, by version and by sha256."""
+"""Policies, by version."""
 
 from __future__ import annotations
 
 import datetime as dt
-import hashlib
 
 import msgspec
 from django.db import transaction
 
 from cgexplorer.store.models import PolicyRow, TrustRoot
-from cgexplorer.store.record import payloads
 
 
 class PolicyFields(msgspec.Struct, frozen=True):
@@ -37,16 +35,6 @@ class PolicyFields(msgspec.Struct, frozen=True):
     max_age_s: int = 0
 
 
-def trust_root(raw: bytes, name: str, *, is_sample: bool = False) -> TrustRoot:
-    """The root with these bytes. The first name stays."""
-    payloads.put([raw])
-    found, _ = TrustRoot.objects.get_or_create(
-        sha256=hashlib.sha256(raw).hexdigest(),
-        defaults={"name": name, "is_sample": is_sample, "payload_id": payloads.key(raw)},
-    )
-    return found
-
-
 @transaction.atomic
 def policy(name: str, fields: PolicyFields, root: TrustRoot | None = None) -> PolicyRow:
     """The policy of this name as it now is. A change appends a version, so that old verdicts stay explained."""
@@ -57,3 +45,14 @@ def policy(name: str, fields: PolicyFields, root: TrustRoot | None = None) -> Po
     newest = PolicyRow.objects.filter(name=name).order_by("-version").values_list("version", flat=True).first() or 0
     PolicyRow.objects.filter(name=name, current=True).update(current=False)
     return PolicyRow.objects.create(name=name, version=newest + 1, **wanted)
+
+
+@transaction.atomic
+def follow(root: TrustRoot) -> list[PolicyRow]:
+    """New versions of the policies that name an older root of this name, or a newer one: they now name this one."""
+    behind = PolicyRow.objects.filter(current=True, trust_root__name=root.name).exclude(trust_root=root)
+    return [policy(row.name, _fields(row), root) for row in behind.order_by("name")]
+
+
+def _fields(row: PolicyRow) -> PolicyFields:
+    return PolicyFields(**{name: getattr(row, name) for name in PolicyFields.__struct_fields__})
