@@ -48,6 +48,7 @@ PAGES = {
     "licenses": "/licenses/",
     "policies": "/policies/",
     "registries": "/registries/",
+    "trust-roots": "/trust-roots/",
     "states": "/states/",
     "not-stored": "/jump?q=registry.example/app:1",
     "not-found": "/images/samples.example/nothing-here",

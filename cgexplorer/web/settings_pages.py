@@ -8,7 +8,8 @@ import msgspec
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_safe
 
-from cgexplorer.store.queries import signers
+from cgexplorer.store.queries import signers, trust_roots
+from cgexplorer.store.queries.trust_roots import RootStatus
 from cgexplorer.store.queries.universe import universe
 from cgexplorer.web import csv_cells
 from cgexplorer.web.render import render_page
@@ -29,7 +30,7 @@ def licenses(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def policy_list(request: HttpRequest) -> HttpResponse:
-    context = {"policies": signers.policy_versions(), "trust_roots": signers.trust_roots()}
+    context = {"policies": signers.policy_versions()}
     return render_page(request, "policies/policies.html", "rows", context)
 
 
@@ -75,4 +76,18 @@ def _registries() -> Table:
     return fields, list(signers.registries().values_list(*fields))
 
 
-TABLES = {"identities": _identities, "licenses": _licenses, "policies": _policies, "registries": _registries}
+def _trust_roots() -> Table:
+    fields = RootStatus.__struct_fields__
+    return fields, [
+        tuple(", ".join(cell) if isinstance(cell, tuple) else cell for cell in msgspec.structs.astuple(one))
+        for one in trust_roots.statuses()
+    ]
+
+
+TABLES = {
+    "identities": _identities,
+    "licenses": _licenses,
+    "policies": _policies,
+    "registries": _registries,
+    "trust-roots": _trust_roots,
+}

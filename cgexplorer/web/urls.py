@@ -20,6 +20,7 @@ from cgexplorer.web import (
     search,
     settings_pages,
     tree,
+    trust_roots,
     verification,
 )
 
@@ -28,7 +29,17 @@ register_converter(converters.TagName, "tag")
 register_converter(converters.Digest, "digest")
 register_converter(converters.Sha256, "sha256")
 
-SECTIONS = ("images", "packages", "compare", "identities", "licenses", "policies", "registries", "states")
+SECTIONS = (
+    "images",
+    "packages",
+    "compare",
+    "identities",
+    "licenses",
+    "policies",
+    "registries",
+    "states",
+    "trust-roots",
+)
 DIGEST = "images/<image:name>@<digest:digest>"
 
 urlpatterns = [
@@ -99,6 +110,7 @@ urlpatterns = [
         for form in ("csv", "json")
     ],
     path("schemas/verification-1.json", verification.schema, name="verification-schema"),
+    path("trust-roots/", trust_roots.root_list, name="trust-roots"),
     path("trust-roots/<sha256:sha256>.json", verification.trusted_root, name="trusted-root"),
     path("verify/runs/<int:pk>", verification.run_permalink, name="run"),
     path("activities/<int:pk>", activities.activity, name="activity"),

@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import csv
+import datetime as dt
 import io
 import json
 
 import pytest
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from cgexplorer.store.models import Activity, PolicyRow, TrustRoot
+from cgexplorer.store.models import Activity, PolicyRow, TrustRoot, TrustUpdate
 from tests.store import factories as make
 
 pytestmark = pytest.mark.django_db
 NAUGHTY = "<script>alert(1)</script>"
 
 
-@pytest.mark.parametrize("name", ["identities", "licenses", "policies", "registries"])
+@pytest.mark.parametrize("name", ["identities", "licenses", "policies", "registries", "trust-roots"])
 def test_an_empty_page_is_a_page(client: Client, name: str) -> None:
     assert client.get(reverse(name)).status_code == 200
 
 
-@pytest.mark.parametrize("name", ["identities", "licenses", "policies", "registries"])
+@pytest.mark.parametrize("name", ["identities", "licenses", "policies", "registries", "trust-roots"])
 def test_downloads_hold_the_rows_of_the_page(client: Client, name: str) -> None:
     manifest = make.manifest(make.image())
     make.sbom(manifest, make.package("1", license="=cmd()"))
+    TrustRoot.objects.create(sha256="cd" * 32, name="=cmd()", payload=make.payload())
     rows = json.loads(client.get(reverse(f"{name}-json")).content)
     text = b"".join(client.get(reverse(f"{name}-csv")).streaming_content).decode()
     assert len(list(csv.DictReader(io.StringIO(text)))) == len(rows) > 0
@@ -53,7 +56,33 @@ def test_policies_show_every_version(client: Client) -> None:
 
 def test_a_sample_trust_root_is_labelled(client: Client) -> None:
     TrustRoot.objects.create(sha256="ab" * 32, name="samples", is_sample=True, payload=make.payload())
-    assert "sample root" in client.get(reverse("policies")).content.decode()
+    assert "sample root" in client.get(reverse("trust-roots")).content.decode()
+
+
+def test_trust_roots_show_age_end_and_why_the_last_refresh_failed(client: Client) -> None:
+    now = timezone.now()
+    root = TrustRoot.objects.create(sha256="ab" * 32, name="public", payload=make.payload())
+    step = {"name": "public", "source": "refreshed", "mirror": "https://mirror.example"}
+    hour = dt.timedelta(hours=1)
+    TrustUpdate.objects.create(trust_root=root, at=now - 5 * hour, expires_at=now - 2.5 * hour, root_version=7, **step)
+    TrustUpdate.objects.create(at=now - hour, error=f"no answer {NAUGHTY}", **step)
+    text = client.get(reverse("trust-roots")).content.decode()
+    assert "Current; last refreshed 5 hours ago; its metadata expired 2 hours ago" in text
+    assert "Nobody has vouched for public since" in text
+    assert "no answer &lt;script&gt;" in text
+    assert "TUF root 7" in text
+    (row,) = client.get(reverse("trust-roots-json")).json()
+    assert (row["source"], row["is_current"], row["problem"]) == ("refreshed", True, f"no answer {NAUGHTY}")
+
+
+def test_a_replaced_root_says_when(client: Client) -> None:
+    for number, days in (("1", 9), ("2", 3), ("3", 1)):
+        root = TrustRoot.objects.create(sha256=number * 64, name="acme", payload=make.payload(number.encode()))
+        at = timezone.now() - dt.timedelta(days=days, minutes=1)
+        TrustUpdate.objects.create(name="acme", source="imported", trust_root=root, at=at)
+    text = client.get(reverse("trust-roots")).content.decode()
+    found = [words for words in ("Current", "Replaced 1 day ago", "Replaced 3 days ago") if words in text]
+    assert len(found) == 3
 
 
 def test_licences_count_images_and_name_the_blind_ones(client: Client) -> None:

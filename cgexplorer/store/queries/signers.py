@@ -7,7 +7,7 @@ import datetime as dt
 import msgspec
 from django.db.models import Count, Max, QuerySet
 
-from cgexplorer.store.models import PolicyRow, Registry, TrustRoot
+from cgexplorer.store.models import PolicyRow, Registry
 from cgexplorer.store.queries.rows import rows
 
 
@@ -58,10 +58,6 @@ def licenses() -> tuple[LicenseUse, ...]:
 def policy_versions() -> QuerySet[PolicyRow]:
     """Every version, the newest of each policy first."""
     return PolicyRow.objects.select_related("trust_root").order_by("pattern", "name", "-version")
-
-
-def trust_roots() -> QuerySet[TrustRoot]:
-    return TrustRoot.objects.order_by("is_sample", "name", "-pk")
 
 
 def registries() -> QuerySet[Registry]:

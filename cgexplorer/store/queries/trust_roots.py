@@ -8,7 +8,8 @@ from collections.abc import Iterable
 import msgspec
 from django.db.models import QuerySet
 
-from cgexplorer.store.models import PolicyRow, TrustRoot, TrustUpdate
+from cgexplorer.store.models import TrustUpdate
+from cgexplorer.store.queries.rows import rows
 
 
 class RootStatus(msgspec.Struct, frozen=True):
@@ -43,53 +44,34 @@ class RootStatus(msgspec.Struct, frozen=True):
         return "; ".join(said)
 
 
+_STATUSES = """
+SELECT r.name, r.sha256, r.is_sample, coalesce(born.source, 'imported'), coalesce(born.mirror, ''),
+  coalesce(born.at, r.imported_at), coalesce(now.trust_root_id = r.id, true), vouched.at, vouched.expires_at,
+  CASE WHEN now.trust_root_id <> r.id THEN replaced.at END,
+  CASE WHEN now.trust_root_id = r.id THEN tried.error ELSE '' END,
+  CASE WHEN now.trust_root_id = r.id AND tried.error <> '' THEN tried.at END,
+  ARRAY(SELECT p.name FROM store_policyrow p WHERE p.current AND p.trust_root_id = r.id ORDER BY p.name)
+FROM store_trustroot r
+LEFT JOIN LATERAL (SELECT source, mirror, at FROM store_trustupdate u WHERE u.trust_root_id = r.id
+                   ORDER BY u.id LIMIT 1) born ON true
+LEFT JOIN LATERAL (SELECT at, expires_at FROM store_trustupdate u WHERE u.trust_root_id = r.id
+                   AND expires_at IS NOT NULL ORDER BY u.id DESC LIMIT 1) vouched ON true
+LEFT JOIN LATERAL (SELECT trust_root_id FROM store_trustupdate u WHERE u.name = r.name
+                   AND u.trust_root_id IS NOT NULL ORDER BY u.id DESC LIMIT 1) now ON true
+LEFT JOIN LATERAL (SELECT at FROM store_trustupdate u WHERE u.name = r.name AND u.trust_root_id <> r.id
+                   AND u.id > (SELECT max(id) FROM store_trustupdate WHERE trust_root_id = r.id)
+                   ORDER BY u.id LIMIT 1) replaced ON true
+LEFT JOIN LATERAL (SELECT error, at FROM store_trustupdate u WHERE u.name = r.name
+                   ORDER BY u.id DESC LIMIT 1) tried ON true
+WHERE %s::text[] IS NULL OR r.sha256 = ANY(%s)
+ORDER BY r.is_sample, 7 DESC, r.name, r.id DESC
+"""
+
+
 def statuses(sha256s: Iterable[str] | None = None) -> tuple[RootStatus, ...]:
     """Of these roots, or of all: those that count first, samples last."""
-    wanted = TrustRoot.objects.order_by("is_sample", "name", "-pk")
-    if sha256s is not None:
-        wanted = wanted.filter(sha256__in=set(sha256s))
-    roots = list(wanted)
-    names = {root.name for root in roots}
-    steps = TrustUpdate.objects.filter(name__in=names, trust_root__isnull=False)
-    first = {step.trust_root_id: step for step in steps.order_by("trust_root_id", "pk").distinct("trust_root_id")}
-    vouched = steps.filter(expires_at__isnull=False).order_by("trust_root_id", "-pk").distinct("trust_root_id")
-    last_vouched = {step.trust_root_id: step for step in vouched}
-    current = {step.name: step for step in steps.order_by("name", "-pk").distinct("name")}
-    tried = TrustUpdate.objects.filter(name__in=names).order_by("name", "-pk").distinct("name")
-    failed = {step.name: step for step in tried if step.error}
-    policies: dict[int | None, list[str]] = {}
-    for policy in PolicyRow.objects.filter(current=True, trust_root__in=roots).order_by("name"):
-        policies.setdefault(policy.trust_root_id, []).append(policy.name)
-    found = []
-    for root in roots:
-        newest = current.get(root.name)
-        is_current = newest is None or newest.trust_root_id == root.pk
-        beginning, vouch, failure = first.get(root.pk), last_vouched.get(root.pk), failed.get(root.name)
-        found.append(
-            RootStatus(
-                name=root.name,
-                sha256=root.sha256,
-                is_sample=root.is_sample,
-                source=beginning.source if beginning else "imported",
-                mirror=beginning.mirror if beginning else "",
-                imported_at=beginning.at if beginning else root.imported_at,
-                is_current=is_current,
-                refreshed_at=vouch.at if vouch else None,
-                expires_at=vouch.expires_at if vouch else None,
-                replaced_at=None if is_current else _replaced_at(root),
-                problem=failure.error if failure and is_current else "",
-                problem_at=failure.at if failure and is_current else None,
-                policies=tuple(policies.get(root.pk, ())),
-            )
-        )
-    return tuple(sorted(found, key=lambda one: (one.is_sample, not one.is_current)))
-
-
-def _replaced_at(root: TrustRoot) -> dt.datetime | None:
-    """When another root took its name the last time."""
-    last = TrustUpdate.objects.filter(trust_root=root).order_by("-pk").values_list("pk", flat=True).first()
-    after = TrustUpdate.objects.filter(name=root.name, trust_root__isnull=False, pk__gt=last or 0)
-    return after.order_by("pk").values_list("at", flat=True).first()
+    wanted = None if sha256s is None else sorted(set(sha256s))
+    return tuple(RootStatus(*(*row[:-1], tuple(row[-1]))) for row in rows(_STATUSES, [wanted, wanted]))
 
 
 def steps() -> QuerySet[TrustUpdate]:
