@@ -118,7 +118,7 @@ def reverify(
     if last is not None and not last.problems:
         rows = rows.filter(verdicts__run=last)  # that look was complete: what it did not find is not there any more
     evidence = tuple(map(exports.stored, rows))
-    judged = tuple(_judge(found, manifest.digest, judges, now) for found in evidence)
+    judged = _judged(evidence, manifest.digest, judges, now)
     # What the last look could not read may hold the good signature: its absence here proves nothing.
     problems = tuple(Problem(one["place"], one["reason"]) for one in last.problems) if last is not None else ()
     discovery = Discovery(manifest.digest, evidence, problems)
@@ -189,7 +189,7 @@ def _unit(
     config, problem = _config(reference, source, manifest)
     facts = _facts(config)
     discovery = discover(source, reference.repository, manifest.digest)
-    judged = tuple(_judge(found, manifest.digest, judges, now) for found in discovery.evidence)
+    judged = _judged(discovery.evidence, manifest.digest, judges, now)
     state, reason = summary.combine([one.verdict for one in judged], discovery)
     return Unit(
         reference=str(reference),
@@ -209,9 +209,12 @@ def _unit(
     )
 
 
-def _judge(found: Found, digest: str, judges: Judges, now: dt.datetime) -> Judged:
-    judgement = judges.judge(found, digest, now)
-    return Judged(found, judgement.verdict, judgement.policy_id, _sbom(judgement.verdict), judgement.tried)
+def _judged(evidence: tuple[Found, ...], digest: str, judges: Judges, now: dt.datetime) -> tuple[Judged, ...]:
+    judgements = judges.judge(evidence, digest, now)
+    return tuple(
+        Judged(found, one.verdict, one.policy_id, _sbom(one.verdict), one.tried)
+        for found, one in zip(evidence, judgements, strict=True)
+    )
 
 
 def _sbom(verdict: Verdict) -> ParsedSbom | None:

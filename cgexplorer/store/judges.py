@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from functools import lru_cache
 
 import msgspec
 
-from cgexplorer.oci.evidence import Evidence, Kind
+from cgexplorer.oci.evidence import Evidence
 from cgexplorer.store.models import PolicyRow
 from cgexplorer.store.queries import payloads
 from cgexplorer.store.queries.trust import policies_for
@@ -50,31 +51,27 @@ class Judges:
             for row in rows
         ] or [(_verifier(payloads.content(public_good.payload)), None, None)]
 
-    def judge(self, evidence: Evidence, digest: str, now: dt.datetime) -> Judgement:
-        """The best verdict, the policy that decided, and what the others said."""
-        verdicts = [
-            (_verdict(verifier, evidence, digest, policy, now), policy_id)
+    def judge(self, evidence: Sequence[Evidence], digest: str, now: dt.datetime) -> tuple[Judgement, ...]:
+        """On each piece of one image's evidence the best verdict, the policy that decided, and what the others said."""
+        asked = [
+            (verifier.verify_image(evidence, digest, policy, now=now), policy_id)
             for verifier, policy, policy_id in self._judges
         ]
-        decisive = summary.best([verdict for verdict, _ in verdicts])
-        policy_id = next(policy_id for verdict, policy_id in verdicts if verdict is decisive)
-        return Judgement(
-            decisive, policy_id, tuple(_tried(verdict) for verdict, _ in verdicts if verdict is not decisive)
+        return tuple(
+            _judgement([(verdicts[place], policy_id) for verdicts, policy_id in asked])
+            for place in range(len(evidence))
         )
+
+
+def _judgement(verdicts: list[tuple[Verdict, int | None]]) -> Judgement:
+    decisive = summary.best([verdict for verdict, _ in verdicts])
+    policy_id = next(policy_id for verdict, policy_id in verdicts if verdict is decisive)
+    return Judgement(decisive, policy_id, tuple(_tried(verdict) for verdict, _ in verdicts if verdict is not decisive))
 
 
 def _tried(verdict: Verdict) -> Tried:
     reason = verdict.reason[: _MAX_REASON_CHARACTERS - 1] + "…" * (len(verdict.reason) >= _MAX_REASON_CHARACTERS)
     return Tried(verdict.policy, verdict.policy_version, verdict.state, reason)
-
-
-def _verdict(verifier: Verifier, evidence: Evidence, digest: str, policy: Policy | None, now: dt.datetime) -> Verdict:
-    verdict = verifier.verify(evidence, digest, policy, now=now)
-    if policy is None or not policy.annotations or verdict.kind is not Kind.ATTESTATION:
-        return verdict
-    # Annotations are asked of image signatures: cosign's verify-attestation cannot ask for them either. The kind is
-    # that of the signed contents, or the verdict is bad without them too.
-    return verifier.verify(evidence, digest, msgspec.structs.replace(policy, annotations=()), now=now)
 
 
 def as_policy(row: PolicyRow) -> Policy:
@@ -94,6 +91,7 @@ def as_policy(row: PolicyRow) -> Policy:
         workflow_name=row.workflow_name,
         workflow_repository=row.workflow_repository,
         workflow_ref=row.workflow_ref,
+        threshold=row.threshold,
         annotations=tuple(sorted(row.annotations.items())),
         require_log=row.require_log,
         require_sct=row.require_sct,

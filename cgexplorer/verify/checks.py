@@ -71,6 +71,7 @@ class Examination:
         self._run(CheckName.TYPE, lambda: self._type(self._material))
         self._run(CheckName.SUBJECT, lambda: self._subject(self._material))
         self._run(CheckName.ANNOTATIONS, self._annotations)
+        self._run(CheckName.THRESHOLD, self._threshold)
 
     def failed(self, name: CheckName) -> bool:
         return name in self.faults
@@ -370,3 +371,9 @@ class Examination:
                 raise Fault(f"{name}={value}", f"no {name}" if found is None else f"{name}={found[:80]}")
         pairs = ", ".join(f"{name}={value}" for name, value in policy.annotations)
         return pairs, pairs
+
+    def _threshold(self) -> Answer:
+        policy = self._sane_policy
+        if policy is None or policy.threshold <= 1:
+            return "no policy asks for several signers"
+        return "counted over the image's signatures that hold"  # by `threshold.applied`, which sees them all

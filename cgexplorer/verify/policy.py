@@ -29,6 +29,7 @@ class Policy(msgspec.Struct, frozen=True):
     workflow_name: str = ""
     workflow_repository: str = ""
     workflow_ref: str = ""
+    threshold: int = 1  # distinct signers, identities or keys, who must each be verified before the image is
     annotations: tuple[tuple[str, str], ...] = ()
     require_log: bool = True
     require_sct: bool = True

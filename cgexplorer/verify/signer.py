@@ -14,6 +14,7 @@ from cgexplorer.verify import keys, verdict
 from cgexplorer.verify.errors import Fault, UnusableKey
 from cgexplorer.verify.keys import PublicKey
 from cgexplorer.verify.policy import Policy
+from cgexplorer.verify.threshold import MAX_THRESHOLD
 
 MAX_PATTERN_CHARACTERS = 512
 _NOBODY = "nobody at all"  # neither URL nor e-mail address: a pattern that matches it would match everybody
@@ -36,6 +37,7 @@ def check_policy(policy: Policy) -> str:
     if policy.require_timestamp and not policy.use_signed_timestamps:
         raise Fault("timestamps that count", "a policy that requires one and believes none")
     _check_period(policy)
+    _check_threshold(policy)
     if policy.key_pem:
         if policy.issuer or policy.issuer_regexp or policy.identity or policy.identity_regexp:
             raise Fault("either a key or an identity", "both")
@@ -60,6 +62,14 @@ def _check_period(policy: Policy) -> None:
         raise Fault("a period with a time zone", "one without")
     if len(ends) == 2 and ends[0] > ends[1]:
         raise Fault("a period that ends after it starts", f"{ends[0]:%Y-%m-%d} to {ends[1]:%Y-%m-%d}")
+
+
+def _check_threshold(policy: Policy) -> None:
+    if not 1 <= policy.threshold <= MAX_THRESHOLD:
+        raise Fault(f"a threshold between 1 and {MAX_THRESHOLD}", str(policy.threshold))
+    if policy.threshold > 1 and (policy.key_pem or policy.identity):
+        only = "key" if policy.key_pem else "identity"
+        raise Fault(f"a policy that {policy.threshold} signers can meet", f"one {only}, which is one signer")
 
 
 def policy_key(policy: Policy) -> PublicKey:

@@ -42,6 +42,7 @@ class CheckName(StrEnum):
     SUBJECT = "subject"  # signed digest = manifest digest
     TYPE = "type"  # payload type, statement type, predicate type
     ANNOTATIONS = "annotations"
+    THRESHOLD = "threshold"  # enough distinct signers of the image
 
 
 class Outcome(StrEnum):
@@ -105,6 +106,7 @@ class Verdict(msgspec.Struct, frozen=True):
     kind: Kind  # as the verified contents say; as stored when they could not be read
     identity: str = ""  # certificate SAN, or "key sha256:…"
     issuer: str = ""
+    key_sha256: str = ""  # hex, of the SubjectPublicKeyInfo that the signature was checked with
     signed_at: dt.datetime | None = None  # verified time only
     time_source: str = ""  # "transparency log", "timestamp authority"
     log_entries: tuple[LogEntry, ...] = ()

@@ -9,11 +9,14 @@ Order of checks and what each must refuse: `CheckName` and `checks`. Sources: si
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
+
+import msgspec
 
 from cgexplorer.oci import digest as digests
 from cgexplorer.oci.evidence import Evidence, Form, Kind
 from cgexplorer.verify import certificate as certificates
-from cgexplorer.verify import summary
+from cgexplorer.verify import summary, threshold
 from cgexplorer.verify.checks import Examination
 from cgexplorer.verify.errors import Fault, VerifyError
 from cgexplorer.verify.policy import Policy
@@ -23,7 +26,9 @@ from cgexplorer.verify.timestamp import TimestampAuthorities
 from cgexplorer.verify.trust_root import TrustRoot
 from cgexplorer.verify.verdict import Check, CheckName, Outcome, State, Verdict
 
-_ABOUT_SIGNER = frozenset({CheckName.ISSUER, CheckName.IDENTITY, CheckName.WORKFLOW, CheckName.KEY_PERIOD})
+_ABOUT_SIGNER = frozenset(
+    {CheckName.ISSUER, CheckName.IDENTITY, CheckName.WORKFLOW, CheckName.KEY_PERIOD, CheckName.THRESHOLD}
+)
 _PROVEN = tuple(  # what must hold before anybody reads the statement
     name for name in CheckName if name not in _ABOUT_SIGNER | {CheckName.POLICY, CheckName.ANNOTATIONS}
 )
@@ -53,7 +58,26 @@ class Verifier:
         """
         if not digests.is_digest(digest):
             raise VerifyError(f"{digest[:80]!r} is not a sha256 digest.")
-        return self._answer(Request(evidence, digest, policy, predicate_type, now))
+        # Alone it is one signer, whatever else may be stored: `verify_image` sees the others.
+        return threshold.applied([self._answer(Request(evidence, digest, policy, predicate_type, now))], policy)[0]
+
+    def verify_image(
+        self, evidence: Sequence[Evidence], digest: str, policy: Policy | None, *, now: dt.datetime
+    ) -> tuple[Verdict, ...]:
+        """Verdicts on all that is stored beside one image, in the same order; together they may meet a threshold.
+
+        Annotations are asked of image signatures only: cosign's verify-attestation cannot ask for them either.
+        """
+        if not digests.is_digest(digest):
+            raise VerifyError(f"{digest[:80]!r} is not a sha256 digest.")
+        return threshold.applied([self._stored(one, digest, policy, now) for one in evidence], policy)
+
+    def _stored(self, evidence: Evidence, digest: str, policy: Policy | None, now: dt.datetime) -> Verdict:
+        verdict = self._answer(Request(evidence, digest, policy, None, now))
+        if policy is None or not policy.annotations or verdict.kind is not Kind.ATTESTATION:
+            return verdict
+        # The kind is that of the signed contents, or the verdict is bad without annotations too.
+        return self._answer(Request(evidence, digest, msgspec.structs.replace(policy, annotations=()), None, now))
 
     def verify_any(
         self,
@@ -79,7 +103,8 @@ class Verifier:
         if not digests.is_digest(digest):
             raise VerifyError(f"{digest[:80]!r} is not a sha256 digest.")
         evidence = Evidence(digest, Form.BUNDLE, Kind.SIGNATURE, "", "", raw)
-        return self._answer(Request(evidence, digest, policy, None, now, lone_bundle=True, artifact=given))
+        request = Request(evidence, digest, policy, None, now, lone_bundle=True, artifact=given)
+        return threshold.applied([self._answer(request)], policy)[0]
 
     def _answer(self, request: Request) -> Verdict:
         examination = Examination(self._trust, request)
@@ -121,6 +146,7 @@ def _verdict(examination: Examination) -> Verdict:
         kind=claims.kind if claims else request.evidence.kind,
         identity=examination.identity,
         issuer=described.issuer if described else "",
+        key_sha256=examination.key.fingerprint if examination.key else "",
         signed_at=signed_at,
         time_source=examination.time_source if times else "",
         log_entries=examination.log_entries,

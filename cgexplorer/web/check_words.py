@@ -32,6 +32,7 @@ CHECKS = {
     CheckName.SUBJECT: Words("Subject", "the signed digest is this digest"),
     CheckName.TYPE: Words("Type", "payload, statement and predicate type are what they claim to be"),
     CheckName.ANNOTATIONS: Words("Annotations", "key=value pairs that the policy asks for"),
+    CheckName.THRESHOLD: Words("Number of signers", "as many distinct ones as the policy asks for"),
 }
 
 CROSS_CHECKS = {

@@ -15,7 +15,7 @@ WORDS = {
 MEANS = {
     "verified": "Every check passed, and the policy allows this signer.",
     "verified-stale": "Every check passed, but it was signed longer ago than the policy allows.",
-    "signer-not-allowed": "The signature is valid. Somebody else made it.",
+    "signer-not-allowed": "The signature is valid. Somebody else made it, or too few signed.",
     "invalid": "A check failed. Do not trust these bytes.",
     "unsigned": "Both storage places answered, and nothing was there.",
     "unsupported": "Evidence in a form that this verifier does not know.",

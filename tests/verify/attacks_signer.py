@@ -59,6 +59,7 @@ def policies() -> Iterator[tuple[str, Callable[[], Case]]]:
             policy(require_timestamp=True, use_signed_timestamps=False),
         ),
     )
+    yield "a threshold of no signer", lambda: by(policy(threshold=0))
     yield "a period without a key", lambda: by(policy(not_before=SIGSTORE.start))
     yield "a pattern too long", lambda: by(Policy(issuer=GITHUB, identity_regexp="https://.*" + "a?" * 260))
 

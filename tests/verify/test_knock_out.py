@@ -9,12 +9,13 @@ from collections.abc import Callable
 
 import pytest
 
+from cgexplorer.verify import threshold
 from cgexplorer.verify.checks import Examination
 from cgexplorer.verify.verdict import Check, CheckName, Outcome, State
-from tests.verify import attacks_claims, attacks_log, attacks_signer
+from tests.verify import attacks_claims, attacks_log, attacks_signer, attacks_threshold
 from tests.verify.world import ALICE, DIGEST, SIGSTORE, Case, failed
 
-ATTACKS = [*attacks_log.ATTACKS, *attacks_signer.ATTACKS, *attacks_claims.ATTACKS]
+ATTACKS = [*attacks_log.ATTACKS, *attacks_signer.ATTACKS, *attacks_claims.ATTACKS, *attacks_threshold.ATTACKS]
 IDS = [f"{check}: {name}" for check, name, _ in ATTACKS]
 
 
@@ -38,6 +39,8 @@ def test_without_this_check_the_attack_succeeds(
             self.checks[name] = Check(name, Outcome.PASSED, "", "")
 
     monkeypatch.setattr(Examination, "_run", lenient)
+    if check is CheckName.THRESHOLD:
+        monkeypatch.setattr(threshold, "applied", lambda verdicts, policy: tuple(verdicts))
     assert make().ask().state is State.VERIFIED
 
 

@@ -42,8 +42,11 @@ class Case(msgspec.Struct, frozen=True):
     predicate_type: str | None = None
     verifier: Any = VERIFIER
     now: dt.datetime = NOW
+    beside: tuple[Evidence, ...] = ()  # what else is stored beside the image
 
     def ask(self) -> Verdict:
+        if self.beside:
+            return self.verifier.verify_image((self.evidence, *self.beside), self.digest, self.policy, now=self.now)[0]
         return self.verifier.verify(
             self.evidence, self.digest, self.policy, predicate_type=self.predicate_type, now=self.now
         )

@@ -69,6 +69,9 @@ class Command(StoreCommand):
             action="store_true",
             help="require an RFC 3161 timestamp of the trust root's authorities",
         )
+        parser.add_argument(
+            "--threshold", type=int, default=1, metavar="N", help="distinct signers who must each be verified"
+        )
         parser.add_argument("--max-age-days", type=int, default=0, help="older signatures are `verified, stale`")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -91,6 +94,7 @@ class Command(StoreCommand):
             require_log=not options["no_log"],
             require_sct=not options["no_sct"],
             use_signed_timestamps=not options["no_signed_timestamps"],
+            threshold=options["threshold"],
             require_timestamp=options["require_timestamp"],
             max_age_s=_age_s(options["max_age_days"]),
         )

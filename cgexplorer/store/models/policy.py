@@ -61,6 +61,7 @@ class PolicyRow(models.Model):
     workflow_name = models.TextField(blank=True)
     workflow_repository = models.TextField(blank=True)
     workflow_ref = models.TextField(blank=True)
+    threshold = models.IntegerField(default=1)  # distinct signers who must each be verified
     annotations = models.JSONField(default=dict, blank=True)  # {key: value} that the signed claims must hold
     require_log = models.BooleanField(default=True)
     require_sct = models.BooleanField(default=True)

@@ -27,6 +27,7 @@ class PolicyFields(msgspec.Struct, frozen=True):
     workflow_name: str = ""
     workflow_repository: str = ""
     workflow_ref: str = ""
+    threshold: int = 1
     annotations: dict[str, str] = {}
     require_log: bool = True
     require_sct: bool = True
