@@ -20,7 +20,7 @@ def load(raw: bytes) -> Any:
     """The JSON value. Raises PredicateError when the bytes are no JSON or nested too deeply."""
     try:
         return msgspec.json.decode(raw)
-    except msgspec.DecodeError as error:
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise PredicateError(f"The predicate is not JSON that can be shown: {error}.") from None
     except RecursionError:
         raise PredicateError("The predicate is nested too deeply to be shown.") from None

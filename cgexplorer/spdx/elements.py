@@ -50,9 +50,8 @@ def understood(written: wire.Document, findings: Findings, *, id_name: str = "SP
     if shift:
         raw_edges = _moved(raw_edges, place, len(listed), shift)
     kept = packages.with_source_names(kept, _sources(raw_edges, len(kept)))
-    described = tuple(
-        sorted({target for source, code, target in raw_edges if code == DESCRIBES and source == THE_DOCUMENT})
-    )
+    of_document = {target for source, code, target in raw_edges if code == DESCRIBES and source == THE_DOCUMENT}
+    described = tuple(sorted(of_document - {THE_DOCUMENT}))
     raw_edges += _implied(kept, raw_edges, described)
     return Elements(tuple(kept), _files(written.files or [], findings), build(raw_edges), described)
 

@@ -135,7 +135,7 @@ def read(raw: bytes, artifact: bytes | None, sha256: bytes) -> Material:
         raise Fault("a Sigstore bundle v0.1, v0.2 or v0.3", f"media type {str(media_type)[:80]!r}", unsupported=True)
     try:
         bundle = msgspec.convert(wire, _Bundle)
-    except msgspec.ValidationError as error:
+    except (msgspec.ValidationError, UnicodeEncodeError) as error:  # the latter: half a surrogate pair
         raise Malformed(f"the bundle cannot be read: {error}") from None
     version, parts = _VERSIONS[media_type], bundle.verification_material
     certificate_der = _certificate(parts, version)
@@ -192,11 +192,24 @@ def _certificate(parts: _VerificationMaterial, version: int) -> bytes:
     if (version == 3) != (parts.certificate is not None):
         raise Malformed(f"a v0.{version} bundle holds its certificate in the other field")
     if parts.certificate is not None:
-        return strict.base64_bytes(parts.certificate.raw_bytes, "the certificate")
+        return _der(parts.certificate)
     chain = parts.x509_certificate_chain
     if chain is None or not 1 <= len(chain.certificates) <= 10:
         raise Malformed("the certificate chain is empty or too long")
-    return strict.base64_bytes(chain.certificates[0].raw_bytes, "the certificate")
+    for item in chain.certificates[1:]:
+        # Never used, as the trusted root has the chain; a root here only serves to make somebody believe it.
+        other = read_certificate(strict.base64_bytes(item.raw_bytes, "a certificate of the chain"))
+        if other.issuer == other.subject:
+            raise Malformed("the certificate chain holds a root certificate")
+    return _der(chain.certificates[0])
+
+
+def _der(certificate: _Certificate) -> bytes:
+    if (
+        not certificate.raw_bytes
+    ):  # GHSA-fx35-mq7g-6g98: a bundle whose certificate is empty is not one signed with a key
+        raise Malformed("the certificate is empty")
+    return strict.base64_bytes(certificate.raw_bytes, "the certificate")
 
 
 def _entry(wire: _Entry, version: int) -> OfferedEntry:

@@ -94,7 +94,7 @@ def _refusal(
             return f"{name} is not valid at {time:%Y-%m-%d %H:%M:%S}"
     try:
         _path_policy(store, time).verify(certificate, [])
-    except (verification.VerificationError, x509.UnsupportedGeneralNameType) as error:
+    except (verification.VerificationError, x509.UnsupportedGeneralNameType, ValueError) as error:
         return f"issued by {certificate.issuer.rfc4514_string() or 'nobody'}: {str(error)[:100]}"
     return None
 
@@ -124,7 +124,7 @@ def check_sct(certificate: x509.Certificate, authority: Authority, root: TrustRo
         found = f"CT log {scts[0].log_id.hex()[:16]}… is not in the trust root" if scts else "none"
         raise Fault("a signed certificate timestamp by a CT log of the trust root", found)
     for sct in known:
-        log, time = root.ct_logs[sct.log_id], sct.timestamp.replace(tzinfo=dt.UTC)
+        log, time = root.ct_logs[sct.log_id], _sct_time(sct)
         if log.key is None:
             raise Fault("a CT log key of a known kind", log.key_details, unsupported=True)
         if not log.period.covers(time):
@@ -139,6 +139,13 @@ def check_sct(certificate: x509.Certificate, authority: Authority, root: TrustRo
 def _issuer_key_hash(issuer: x509.Certificate) -> bytes:
     key = issuer.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
     return hashlib.sha256(key).digest()
+
+
+def _sct_time(sct: SignedCertificateTimestamp) -> dt.datetime:
+    try:
+        return sct.timestamp.replace(tzinfo=dt.UTC)
+    except (ValueError, OverflowError):  # 64 bits of milliseconds reach beyond the year 9999
+        raise Fault("a signed certificate timestamp", "one of a year that no calendar has") from None
 
 
 def _sct_message(

@@ -320,6 +320,8 @@ class Examination:
             )
         if material.content is Content.MESSAGE and self.request.artifact is None:
             good = self.key.signed_digest(material.signature, material.message_sha256)
+            if not good and not self.key.can_tell_by_sha256:
+                raise Fault(f"the artifact itself, for a {self.key.kind} key", "its SHA-256 only", unsupported=True)
         else:
             good = self.key.signed(material.signature, material.message)
         if not good:

@@ -79,7 +79,7 @@ def verify_bundle(options: argparse.Namespace) -> int:
     policy, verifier = flags.policy(options), Verifier(flags.root(options))
     raw = flags.read_file(options.bundle, MAX_BUNDLE_BYTES)
     artifact: bytes | str = options.subject
-    if not digests.is_digest(options.subject):
+    if not digests.is_digest(options.subject) or Path(options.subject).exists():  # a file may have such a name
         artifact = flags.read_file(Path(options.subject), MAX_ARTIFACT_BYTES)
     now = dt.datetime.now(dt.UTC)
     verdict = verifier.verify_bundle(raw, artifact, policy, now=now)

@@ -64,6 +64,11 @@ class PublicKey:
         knows = any(isinstance(algorithm, hashes.SHA256) for algorithm in self.hash_algorithms)
         return knows and self._verifies(signature, sha256, Prehashed(hashes.SHA256()))
 
+    @property
+    def can_tell_by_sha256(self) -> bool:
+        """Whether `signed_digest` knows all ways in which this key may have signed."""
+        return {algorithm.name for algorithm in self.hash_algorithms} == {"sha256"}
+
     def _verifies(self, signature: bytes, message: bytes, algorithm: hashes.HashAlgorithm | Prehashed | None) -> bool:
         try:
             if isinstance(self.key, ed25519.Ed25519PublicKey):

@@ -17,6 +17,7 @@ from cgexplorer.verify.material import Content, Material, OfferedEntry
 
 CERTIFICATE = "CERTIFICATE"
 PUBLIC_KEY = "PUBLIC KEY"
+_LARGER = frozenset({"sha384", "sha512"})
 _V2_HASHES = {"SHA2_256": "sha256", "SHA2_384": "sha384", "SHA2_512": "sha512"}
 
 
@@ -28,7 +29,7 @@ class Logged:
     der: bytes  # of the signer
     signature: bytes | None  # None: this kind holds none (intoto 0.0.1)
     hashes: tuple[tuple[str, str, str], ...]  # (over what, algorithm, hex)
-    dsse: bool  # logs a DSSE envelope
+    dsse: bool  # logs the parts of a DSSE envelope, not a hash of any signed bytes
     payload_type: str | None = None
     needs_envelope: bool = False
 
@@ -127,7 +128,7 @@ def _hashedrekord_001(spec: object) -> Logged:
     wire = msgspec.convert(spec, _HashedRekord)
     signature = strict.base64_bytes(wire.signature.content, "the logged signature")
     label, der = _pem(wire.signature.public_key.content)
-    return Logged(label, der, signature, (wire.data.hash.over("payload"),), dsse=False)
+    return Logged(label, der, signature, (wire.data.hash.over("message"),), dsse=False)
 
 
 def _dsse_001(spec: object) -> Logged:
@@ -197,13 +198,15 @@ def read(entry: OfferedEntry) -> Logged:
         raise Fault("a known kind of log entry: " + ", ".join(_READERS), entry.kind, unsupported=True)
     try:
         return reader(entry.spec)
-    except (Malformed, msgspec.ValidationError, KeyError) as error:
+    except (Malformed, msgspec.ValidationError, KeyError, UnicodeEncodeError) as error:
         raise Fault(f"a log entry of kind {entry.kind}", f"unreadable: {error}"[:160]) from None
 
 
 def check(entry: OfferedEntry, logged: Logged, material: Material, signer: tuple[str, bytes]) -> None:
     """Every hash, the signature and the signer's key or certificate must be those of the material. Raises Fault."""
-    if entry.kind != "hashedrekord 0.0.2" and logged.dsse != (material.content is Content.DSSE):
+    # A bundle's envelope may be logged as any bytes are, by its encoding; of a stored one cosign knows no such entry.
+    fits = material.content is Content.DSSE if logged.dsse else material.envelope is None
+    if not fits:
         raise Fault(f"an entry for a {material.content}", f"{entry.kind}, which logs something else")
     if logged.needs_envelope and material.envelope is None:
         raise Fault("an entry that holds the signature", f"{entry.kind}, which binds only stored envelope bytes")
@@ -211,6 +214,8 @@ def check(entry: OfferedEntry, logged: Logged, material: Material, signer: tuple
         if what == "envelope" and material.envelope is None:
             continue  # a bundle does not keep the envelope's exact bytes; payload and signature bind it
         actual = material.digest(what, algorithm)
+        if actual is None and material.content is Content.MESSAGE and not material.message and algorithm in _LARGER:
+            raise Fault(f"the artifact itself, logged by its {algorithm}", "its SHA-256 only", unsupported=True)
         if actual is None or actual != value:
             raise Fault(f"the logged {what} {algorithm}:{value[:16]}…", f"{algorithm[:10]}:{(actual or 'none')[:16]}…")
     if logged.signature is not None and logged.signature != material.signature:

@@ -131,7 +131,7 @@ def _check_checkpoint(note: str, log: Log) -> tuple[int, bytes]:
         raise Fault("a checkpoint (signed note)", "a text of another form") from None
     if not lines[1].isascii() or not lines[1].isdigit():
         raise Fault("a checkpoint (signed note)", "a tree size that is no number")
-    ours = [blob[4:] for blob in blobs if blob[:4] == log.log_id[:4]]
+    ours = [blob[4:] for blob in blobs if blob[:4] == log.checkpoint_key_id[:4]]
     if not ours:
         raise Fault(f"a checkpoint signed by {log.name}", "signatures of other logs only")
     if log.key is None or not all(log.key.signed(signature, (text + "\n").encode()) for signature in ours):

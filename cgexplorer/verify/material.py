@@ -157,7 +157,7 @@ def read_certificate(der: bytes) -> x509.Certificate:
     """A certificate all of whose parts can be read. Raises Malformed."""
     try:
         certificate = x509.load_der_x509_certificate(der)
-        _ = certificate.extensions, certificate.issuer, certificate.serial_number  # parsed lazily: ask now
+        _ = certificate.extensions, certificate.issuer, certificate.subject, certificate.serial_number  # lazy: ask now
         certificate.public_key()
     except UnsupportedAlgorithm:
         return certificate  # the key usage check calls it unsupported

@@ -15,7 +15,7 @@ from typing import Any
 
 import msgspec
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature
+from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
 from cryptography.hazmat.primitives import hashes
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
@@ -69,6 +69,7 @@ class Log:
     key: PublicKey | None
     key_details: str
     period: Period
+    checkpoint_key_id: bytes  # its first four bytes name the log's key in a checkpoint
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +94,14 @@ class TrustRoot:
 
 
 class _Range(msgspec.Struct, frozen=True):
-    start: dt.datetime | None = None
+    start: dt.datetime
     end: dt.datetime | None = None
 
 
 class _Key(msgspec.Struct, rename="camel"):
     raw_bytes: str
     key_details: str
-    valid_for: _Range = _Range()
+    valid_for: _Range | None = None
 
 
 class _LogId(msgspec.Struct, rename="camel"):
@@ -110,6 +111,7 @@ class _LogId(msgspec.Struct, rename="camel"):
 class _Log(msgspec.Struct, rename="camel"):
     public_key: _Key
     log_id: _LogId
+    checkpoint_key_id: _LogId | None = None
     base_url: str = ""
     hash_algorithm: str = "SHA2_256"
 
@@ -125,7 +127,7 @@ class _Chain(msgspec.Struct):
 class _Authority(msgspec.Struct, rename="camel"):
     cert_chain: _Chain
     uri: str = ""
-    valid_for: _Range = _Range()
+    valid_for: _Range | None = None
 
 
 class _TrustedRoot(msgspec.Struct, rename="camel"):
@@ -152,7 +154,7 @@ def load(raw: bytes, name: str = "") -> TrustRoot:
             certificate_authorities=tuple(_linked(_authority(item)) for item in wire.certificate_authorities),
             timestamp_authorities=tuple(map(_authority, wire.timestamp_authorities)),
         )
-    except (Malformed, UnusableKey, msgspec.ValidationError) as error:
+    except (Malformed, UnusableKey, msgspec.ValidationError, UnicodeEncodeError) as error:
         raise TrustRootError(f"The trusted root cannot be read: {error}.") from error
     for what, part in (
         ("certificate authority", root.certificate_authorities),
@@ -208,7 +210,8 @@ def _logs(wire: list[_Log]) -> dict[bytes, Log]:
         details, raw = item.public_key.key_details, strict.base64_bytes(item.public_key.raw_bytes, "a log key")
         known = _KEY_DETAILS.get(details)
         key = keys.from_der(raw, known[0], pss=known[1]) if known and item.hash_algorithm == "SHA2_256" else None
-        logs[log_id] = Log(log_id, item.base_url, key, details, _period(item.public_key.valid_for))
+        hint = strict.base64_bytes(item.checkpoint_key_id.key_id, "a log id") if item.checkpoint_key_id else log_id
+        logs[log_id] = Log(log_id, item.base_url, key, details, _period(item.public_key.valid_for), hint)
     return logs
 
 
@@ -231,7 +234,7 @@ def _linked(authority: Authority) -> Authority:
     for issued, issuer in zip(authority.chain, authority.chain[1:], strict=False):
         try:
             issued.verify_directly_issued_by(issuer)
-        except (ValueError, TypeError, InvalidSignature):
+        except (ValueError, TypeError, InvalidSignature, UnsupportedAlgorithm):
             raise Malformed(f"a certificate of {authority.name[:80]!r} is not issued by the next one") from None
     for depth, certificate in enumerate(authority.chain):
         try:
@@ -248,7 +251,10 @@ def _linked(authority: Authority) -> Authority:
     return authority
 
 
-def _period(wire: _Range) -> Period:
+def _period(wire: _Range | None) -> Period:
+    """Always, where the root names no period; a period without a start is refused, as protobuf-specs demands one."""
+    if wire is None:
+        return Period(None, None)
     for moment in (wire.start, wire.end):
         if moment is not None and moment.tzinfo is None:
             raise Malformed("a validity period has no time zone")

@@ -49,7 +49,7 @@ def test_what_lies_too_deep_is_left_out_and_counted() -> None:
     assert (depth, tree.left_out) == (json_tree.MAX_DEPTH, 1)
 
 
-@pytest.mark.parametrize("raw", [b"", b"{", b"\xff", b"[" * 1_000_000])
+@pytest.mark.parametrize("raw", [b"", b"{", b"\xff", b'{"a": "\xff"}', b"[" * 1_000_000])
 def test_bytes_that_are_no_json_are_refused(raw: bytes) -> None:
     with pytest.raises(PredicateError):
         json_tree.parse(raw)

@@ -154,6 +154,12 @@ def test_document_describes_and_has_files_are_relationships_once() -> None:
     assert found.described == (0,)
 
 
+@pytest.mark.parametrize("packages", [[], [package("a")]])
+def test_a_document_that_describes_itself_describes_nothing(packages: list[dict[str, Any]]) -> None:
+    found = parse(raw(*packages, relationships=[related("DOCUMENT", "DESCRIBES", "DOCUMENT")]))
+    assert found.described == ()
+
+
 def test_ends_that_the_document_does_not_have_are_noted() -> None:
     ends = [
         related("a", "CONTAINS", "gone"),

@@ -47,6 +47,13 @@ def test_a_bundle_over_a_file_or_its_digest_verifies(files: Path) -> None:
     assert bundle("--key", "key.pub", name="key-bundle.json", subject=digest) == 0
 
 
+def test_a_file_may_have_a_name_that_looks_like_a_digest(files: Path) -> None:
+    name = "sha256:" + "00" * 32
+    assert bundle(*SIGNER, subject=name) == 1
+    (files / name).write_bytes(ARTIFACT)
+    assert bundle(*SIGNER, subject=name) == 0
+
+
 def test_what_does_not_meet_the_flags_exits_with_1(files: Path) -> None:
     (files / "artifact2").write_bytes(b"another artifact")
     assert bundle(*SIGNER, subject="artifact2") == 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import datetime as dt
 import hashlib
+import json
 from typing import Any
 
 import msgspec
@@ -20,9 +21,10 @@ from cgexplorer.verify.policy import Policy
 from cgexplorer.verify.verdict import State
 from tests.fakes.sigstore import der, evidence_of, pae, rekor
 from tests.fakes.sigstore.keys import PrivateKey, Signer, b64, ecdsa_key, ed25519_key, sign
-from tests.verify.world import DIGEST, SIGNED_ON, SIGSTORE, Case, failed, noted
+from tests.verify.world import DIGEST, NOW, SIGNED_ON, SIGSTORE, VERIFIER, Case, failed, noted
 
 RSA = rsa.generate_private_key(65537, 2048)
+ED = ed25519_key("ed")
 MESSAGE = b"what was signed"
 
 
@@ -78,6 +80,27 @@ def test_only_the_digest_is_needed_except_for_ed25519() -> None:
         assert keys.from_pem(Signer(key).public_pem).signed_digest(sign(key, MESSAGE), digest)
     ed = ed25519_key("ed")
     assert not keys.from_pem(Signer(ed).public_pem).signed_digest(sign(ed, MESSAGE), digest)
+
+
+@pytest.mark.parametrize(
+    "key",
+    [ED, ecdsa_key("p384", ec.SECP384R1()), ecdsa_key("p521", ec.SECP521R1())],
+    ids=["Ed25519", "P-384", "P-521"],
+)
+def test_a_digest_alone_never_calls_a_signature_false_that_it_cannot_check(key: PrivateKey) -> None:
+    signer = SIGSTORE.keypair(key)
+    policy = Policy(key_pem=signer.public_pem)
+    bundle = SIGSTORE.bundle(DIGEST, signer, artifact=MESSAGE)
+    signature = sign(key, MESSAGE, keys.from_pem(signer.public_pem).hash_algorithms[0] if key is not ED else None)
+    bundle["messageSignature"]["signature"] = b64(signature)
+    bundle["verificationMaterial"]["tlogEntries"] = [
+        SIGSTORE.rekor.append(rekor.hashedrekord_001(MESSAGE, signature, signer), SIGNED_ON)
+    ]
+    raw, digest = json.dumps(bundle).encode(), "sha256:" + hashlib.sha256(MESSAGE).hexdigest()
+    assert VERIFIER.verify_bundle(raw, MESSAGE, policy, now=NOW).state is State.VERIFIED
+    by_digest = VERIFIER.verify_bundle(raw, digest, policy, now=NOW)
+    assert (by_digest.state, failed(by_digest)) == (State.UNSUPPORTED, {"signature"})
+    assert "the artifact itself" in by_digest.reason
 
 
 RFC_8032_PH = {  # 7.3, Test Vectors for Ed25519ph

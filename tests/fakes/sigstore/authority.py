@@ -103,6 +103,7 @@ class CertificateAuthority:
         digital_signature: bool = True,
         sct: bool = True,
         sct_key: ec.EllipticCurvePrivateKey | None = None,
+        sct_extensions: bytes = b"",
         extra: x509.ExtensionType | None = None,
     ) -> Signer:
         """A certificate for this identity. `issuer_v1` makes the old issuer extension say something else."""
@@ -126,18 +127,20 @@ class CertificateAuthority:
         if sct:
             # RFC 6962: the log signs the certificate without the SCT extension, then it is issued again with it.
             precertificate = _sign(builder, by.key).tbs_certificate_bytes
-            extension = self._sct(precertificate, by, at, sct_key or self.ct_key)
+            extension = self._sct(precertificate, by, at, sct_key or self.ct_key, sct_extensions)
             builder = builder.add_extension(x509.UnrecognizedExtension(_SCT, extension), critical=False)
         if extra is not None:
             builder = builder.add_extension(extra, critical=False)
         return Signer(key, _sign(builder, by.key))
 
-    def _sct(self, precertificate: bytes, by: Issuer, at: dt.datetime, key: ec.EllipticCurvePrivateKey) -> bytes:
+    def _sct(
+        self, precertificate: bytes, by: Issuer, at: dt.datetime, key: ec.EllipticCurvePrivateKey, extensions: bytes
+    ) -> bytes:
         head, milliseconds = struct.pack("!BB", 0, 0), struct.pack("!Q", int(at.timestamp() * 1000))
         issuer_hash = hashlib.sha256(keys.public_der(by.key)).digest()
         entry = struct.pack("!H", 1) + issuer_hash + len(precertificate).to_bytes(3, "big") + precertificate
-        signature = keys.sign(key, head + milliseconds + entry + b"\0\0")
-        one = b"\0" + keys.key_id(self.ct_key) + milliseconds + b"\0\0\x04\x03" + _sized(signature)
+        signature = keys.sign(key, head + milliseconds + entry + _sized(extensions))
+        one = b"\0" + keys.key_id(self.ct_key) + milliseconds + _sized(extensions) + b"\x04\x03" + _sized(signature)
         return der.octets(_sized(_sized(one)))
 
 

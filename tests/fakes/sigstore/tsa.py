@@ -22,8 +22,8 @@ class TimestampAuthority:
             "fake tsa", start, end, serial=2, seed=seed + "tsa", issuer=self.root, usage=usage, is_ca=False
         )
 
-    def token(self, message: bytes, at: dt.datetime, by: Issuer | None = None) -> bytes:
-        """A timestamp response over the message; `by` lets somebody else sign it."""
+    def token(self, message: bytes, at: dt.datetime, by: Issuer | None = None, *, embed: bool = True) -> bytes:
+        """A timestamp response over the message; `by` lets somebody else sign it. Its certificate may stay outside."""
         leaf = by or self.leaf
         sha256 = der.sequence(der.object_id("2.16.840.1.101.3.4.2.1"), der.tlv(0x05, b""))
         imprint = der.sequence(sha256, der.octets(hashlib.sha256(message).digest()))
@@ -47,7 +47,11 @@ class TimestampAuthority:
         )
         content = der.sequence(der.object_id(_TST_INFO), der.tlv(0xA0, der.octets(info)))
         signed = der.sequence(
-            der.integer(3), der.set_of(sha256), content, der.tlv(0xA0, certificate), der.set_of(signer)
+            der.integer(3),
+            der.set_of(sha256),
+            content,
+            *([der.tlv(0xA0, certificate)] if embed else []),
+            der.set_of(signer),
         )
         token = der.sequence(der.object_id("1.2.840.113549.1.7.2"), der.tlv(0xA0, signed))
         return der.sequence(der.sequence(der.integer(0)), token)
