@@ -12,6 +12,7 @@ from cgexplorer.oci.digest import of as digest_of
 from cgexplorer.store import blobs
 from cgexplorer.store.models import (
     Payload,
+    Sbom,
     Tag,
 )
 from cgexplorer.store.queries import payloads
@@ -96,3 +97,17 @@ def test_a_file_nobody_signed_never_takes_the_place_of_a_fetched_image() -> None
     assert Tag.objects.get(name="latest").manifest == verified
     assert sbom.manifest != verified
     assert sbom.manifest.state == "unsigned"
+
+
+def test_a_document_that_could_not_be_read_before_is_indexed_when_it_comes_again() -> None:
+    raw = json.dumps(spdx("openssl@3.3.1-r0")).encode()
+    sbom = ingest.import_sbom(raw, "mine", now=NOW)
+    sbom.packages.delete()
+    sbom.graph.delete()
+    sbom.detail.delete()
+    Sbom.objects.filter(pk=sbom.pk).update(indexed=False, not_indexed_reason="Not known yet.")
+
+    again = ingest.import_sbom(raw, "mine", now=LATER)
+
+    assert (again.pk, again.indexed, again.not_indexed_reason) == (sbom.pk, True, "")
+    assert len(again.packages.package_ids) == 1

@@ -8,6 +8,7 @@ from typing import Literal
 import msgspec
 
 from cgexplorer.spdx import purl as purls
+from cgexplorer.spdx.query_filters import FilterError, Filters, take
 from cgexplorer.spdx.versions import ConstraintError, VersionRange, parse_constraint
 
 MAX_CHARACTERS = 200  # of the whole query
@@ -28,8 +29,8 @@ class QueryError(ValueError):
 class Query(msgspec.Struct, frozen=True):
     """Which packages, and of which versions.
 
-    `name` is a whole name or a part of one. `namespace` is None when nobody said one; `alternatives` are the readings
-    of `golang.org/x/net` and `org.apache:log4j` as (namespace, name).
+    `name` is a whole name or a part of one, "" when only filters say what is wanted. `namespace` is None when nobody
+    said one; `alternatives` are the readings of `golang.org/x/net` and `org.apache:log4j` as (namespace, name).
     """
 
     name: str
@@ -38,6 +39,7 @@ class Query(msgspec.Struct, frozen=True):
     arch: str = ""
     versions: VersionRange | None = None
     alternatives: tuple[tuple[str, str], ...] = ()
+    filters: Filters = Filters()
 
     @property
     def is_purl(self) -> bool:
@@ -50,7 +52,8 @@ class Query(msgspec.Struct, frozen=True):
 
     def __str__(self) -> str:
         whole = f"{self.namespace}/{self.name}" if self.namespace else self.name
-        return f"{whole} {self.versions}".replace("<", "< ").replace("< =", "<= ") if self.versions else whole
+        said = f"{whole} {self.versions}".replace("<", "< ").replace("< =", "<= ") if self.versions else whole
+        return " ".join(filter(None, (said, str(self.filters))))
 
 
 def parse(text: str, versions: str = "", ecosystem: str = "") -> Query:
@@ -60,6 +63,7 @@ def parse(text: str, versions: str = "", ecosystem: str = "") -> Query:
         openssl<3.3.2               also `openssl < 3.3.2`, `openssl >=1.0,<2`, `openssl@3.3.1-r0`, `openssl 3.3.1-r0`
         openssl vers:apk/<3.3.2-r0  the range says its ecosystem
         pkg:apk/wolfi/openssl       a purl names one component; `@version` and qualifier arch narrow it
+        license:GPL-* role:module   beside a name or without one; `query_filters` lists them
 
     Raises QueryError. Sources: purl-spec, VERS specification.
     """
@@ -67,16 +71,33 @@ def parse(text: str, versions: str = "", ecosystem: str = "") -> Query:
     _check_characters(text, versions)
     if ecosystem and not _ECOSYSTEM.fullmatch(ecosystem):
         raise QueryError(f"{ecosystem!r} is no package type; write one such as apk, deb, golang or npm.")
+    text, filters, said = _filters(text)
+    ecosystem = _one_of(ecosystem, said)
     if text.startswith("pkg:"):
-        return _of_purl(text, versions, ecosystem)
+        return msgspec.structs.replace(_of_purl(text, versions, ecosystem), filters=filters)
     name, typed = _split(text)
     if typed and versions:
         raise QueryError(f"The version is given twice: {typed} and {versions}. Remove one of them.")
-    if not name:
+    if not name and not filters:
         raise QueryError("Type the name of a package, such as openssl, before the version.")
     wanted = _range(typed or versions)
     ecosystem = _one_ecosystem(ecosystem, wanted)
-    return Query(name, ecosystem=ecosystem, versions=wanted, alternatives=_alternatives(name))
+    return Query(name, ecosystem=ecosystem, versions=wanted, alternatives=_alternatives(name), filters=filters)
+
+
+def _filters(text: str) -> tuple[str, Filters, str]:
+    try:
+        return take(text)
+    except FilterError as error:
+        raise QueryError(str(error)) from error
+
+
+def _one_of(ecosystem: str, said: str) -> str:
+    if said and not _ECOSYSTEM.fullmatch(said):
+        raise QueryError(f"{said!r} is no package type; write one such as apk, deb, golang or npm.")
+    if ecosystem and said and ecosystem != said:
+        raise QueryError(f"The type is given twice: {ecosystem} and {said}. Remove one of them.")
+    return ecosystem or said
 
 
 def _check_characters(text: str, versions: str) -> None:

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 from cgexplorer.spdx.purl import INSTALLED_TYPES, MODULE_TYPES, full_name
 from cgexplorer.spdx.query import MAX_CHARACTERS, Query, QueryError, Scope, parse
 from cgexplorer.store.queries.search import MAX_EXPORT_ROWS, Answer, Hit, Position, search
-from cgexplorer.web import search_report
+from cgexplorer.web import narrowing, search_report
 from cgexplorer.web.component_path import component_path
 from cgexplorer.web.render import render_page
 
@@ -41,7 +41,7 @@ class SearchForm(forms.Form):
             raise QueryError(" ".join(str(error) for errors in self.errors.values() for error in errors))
         return parse(self.cleaned_data["q"], self.cleaned_data["v"], self.cleaned_data["type"])
 
-    def answer(self, limit: int, after: Position | None = None) -> Answer:
+    def answer(self, limit: int, after: Position | None = None, *, with_facets: bool = False) -> Answer:
         asked = self.query()
         scope: Scope = "all" if self.cleaned_data["scope"] == "all" else "current"
         return search(
@@ -51,6 +51,7 @@ class SearchForm(forms.Form):
             by_part=self.cleaned_data["part"],
             after=after,
             limit=limit,
+            with_facets=with_facets,
         )
 
     @property
@@ -116,7 +117,7 @@ def package_search(request: HttpRequest) -> HttpResponse:
     context: dict[str, object] = {"form": form, "q": request.GET.get("q", "")}
     if not form.is_empty:
         try:
-            context |= _shown(form, form.answer(ROWS_A_PAGE, position_in(request.GET)))
+            context |= _shown(form, form.answer(ROWS_A_PAGE, position_in(request.GET), with_facets=True))
         except QueryError as error:
             context["error"] = str(error)
     return render_page(request, "search/search.html", "rows", context)
@@ -133,6 +134,10 @@ def _shown(form: SearchForm, answer: Answer) -> dict[str, object]:
         "unordered": groups(answer.unordered),
         "next": form.link(after=after) if after else "",
         "command": _command(form, answer),
+        "narrower": narrowing.groups(answer.facets, form.cleaned_data["q"], answer.query, form.link),
+        "removable": narrowing.removable(form.cleaned_data["q"], form.link),
+        "like_it": narrowing.like_it(answer.names.like_it, form.link),
+        "hint": search_report.hint(answer),
     }
 
 

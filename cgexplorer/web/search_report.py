@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from typing import Any
 
 import msgspec
 
 from cgexplorer.spdx.purl import full_name
+from cgexplorer.spdx.query import Query
+from cgexplorer.spdx.query_filters import Cpe
 from cgexplorer.store.queries.search import Answer, Hit
 from cgexplorer.web import csv_cells
 
@@ -31,6 +34,7 @@ def as_builtins(answer: Answer) -> dict[str, Any]:
             "namespace": query.namespace,
             "versions": str(query.versions) if query.versions else "",
             "ecosystem": query.ecosystem,
+            "filters": {name: str(value) for name in query.filters.__struct_fields__ if (value := said(query, name))},
             "scope": answer.scope,
             "include_unverified": answer.include_unverified,
         },
@@ -45,6 +49,7 @@ def as_builtins(answer: Answer) -> dict[str, Any]:
         "total": {"images": answer.images, "digests": answer.digests},
         "names_cut_off": answer.names.cut_off_names,
         "more": answer.after is not None,
+        "names_like_it": list(answer.names.like_it),
         "results": [_row(hit) for hit in answer.hits],
         "unordered": [_row(hit) for hit in answer.unordered],
     }
@@ -64,6 +69,28 @@ def _row(hit: Hit) -> dict[str, Any]:
         "matched_by": hit.matched_by,
         "built_from": hit.built_from,
     }
+
+
+def said(query: Query, name: str) -> str:
+    """A filter as it was asked; "" when it was not."""
+    value = getattr(query.filters, name)
+    return value.text if isinstance(value, Cpe) else value or ""
+
+
+def hint(answer: Answer) -> str:
+    """What the order of an ecosystem makes of the range that a person may not expect; "" mostly."""
+    ranges = answer.query.versions.constraints if answer.query.versions else ()
+    ecosystems = answer.names.ecosystems or (answer.query.ecosystem,)
+    bare = [one for one in ranges if one.operator in ("<=", "=") and not re.search(r"-r\d+$", one.version)]
+    if not bare or "apk" not in ecosystems:
+        return ""
+    version = bare[0].version
+    if bare[0].operator == "=":
+        return f"apk versions end in a build number: {version}-r0. Write >={version},<={version}-r999 for all builds."
+    return (
+        f"In apk's order every build of {version} ({version}-r0, {version}-r1 …) is above {version} itself, "
+        f"so {bare[0]} leaves them out. Write <={version}-r999 to have them."
+    )
 
 
 def as_csv(answer: Answer) -> Iterable[str]:

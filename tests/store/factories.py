@@ -12,6 +12,7 @@ from cgexplorer.oci.evidence import Form, Kind
 from cgexplorer.spdx import versions
 from cgexplorer.store.models import (
     Component,
+    ComponentCpe,
     ComponentImage,
     Evidence,
     Image,
@@ -135,6 +136,10 @@ def component(name: str = "openssl", ecosystem: str = "apk", namespace: str = "w
     )[0]
 
 
+def cpe(of: Component, vendor: str, product: str) -> ComponentCpe:
+    return ComponentCpe.objects.create(vendor=vendor, product=product, component=of)
+
+
 def package(
     version: str = "3.3.1-r0",
     of: Component | None = None,
@@ -142,13 +147,14 @@ def package(
     license: str = "",
     built_from: str = "",
     arch: str = "x86_64",
+    **fields,
 ) -> Package:
     of = of or component()
     expression = License.objects.get_or_create(
         sha256=hashlib.sha256(license.encode()).digest(), defaults={"expression": license}
     )[0]
     return Package.objects.get_or_create(
-        identity=uuid.uuid5(uuid.NAMESPACE_OID, f"{of.identity}|{version}|{license}|{built_from}|{arch}"),
+        identity=uuid.uuid5(uuid.NAMESPACE_OID, f"{of.identity}|{version}|{license}|{built_from}|{arch}|{fields}"),
         defaults={
             "component": of,
             "version": version,
@@ -158,6 +164,7 @@ def package(
             "purl": f"pkg:{of.ecosystem}/{of.namespace}/{of.name}@{version}?arch={arch}",
             "license": expression if license else None,
             "built_from": built_from,
+            **fields,
         },
     )[0]
 

@@ -218,3 +218,83 @@ def test_any_text_is_answered(text: str, flag: bool, scope) -> None:
     except QueryError:
         return
     assert answer.images == 0
+
+
+# -- filters ------------------------------------------------------------------------------------------------------
+def found(text: str, **asked) -> set[str]:
+    return {f"{hit.name}@{hit.version}" for hit in search(parse(text), **asked).hits}
+
+
+def test_filters_narrow_a_name() -> None:
+    go = make.component("net", "golang", "golang.org/x")
+    image_with(
+        "cgr.dev/chainguard/go",
+        make.package("1", license="MIT", supplier="Organization: Wolfi"),
+        make.package("2", license="GPL-3.0-only"),
+        make.package("3", go, role="module", license="BSD-3-Clause"),
+    )
+    assert found("openssl license:MIT") == {"openssl@1"}
+    assert found("openssl license:gpl-*") == {"openssl@2"}
+    assert found("openssl supplier:wolf") == {"openssl@1"}
+    assert found("role:module") == {"net@3"}
+    assert found("license:*") == {"openssl@1", "openssl@2", "net@3"}
+    assert found("license:MIT openssl<2") == {"openssl@1"}
+    assert found("type:golang role:module") == {"net@3"}
+
+
+def test_a_licence_is_found_inside_an_expression_and_with_its_exception() -> None:
+    image_with(
+        "cgr.dev/chainguard/go",
+        make.package("1", license="MIT AND (GPL-2.0-only WITH Classpath-exception-2.0 OR ISC)"),
+    )
+    for asked in ("license:MIT", "license:GPL-2.0-only", "license:GPL-2.0-only WITH", 'license:"ISC"'):
+        assert found(asked.removesuffix(" WITH")) == {"openssl@1"}, asked
+    assert found("license:BSD-3-Clause") == set()
+
+
+def test_packages_that_state_no_licence_can_be_asked_for() -> None:
+    image_with("cgr.dev/chainguard/go", make.package("1"), make.package("2", license="MIT"))
+    assert found("license:NOASSERTION") == {"openssl@1"}
+
+
+def test_a_package_is_found_by_its_checksum() -> None:
+    digest = "ab" * 32
+    image_with("cgr.dev/chainguard/go", make.package("1", checksum=bytes.fromhex(digest)), make.package("2"))
+    assert found(f"checksum:{digest}") == found(f"sha256:{digest.upper()}") == {"openssl@1"}
+
+
+def test_a_cpe_finds_the_component_it_names_in_the_projects_version() -> None:
+    openssl = make.component()
+    make.cpe(openssl, "openssl", "openssl")
+    image_with("cgr.dev/chainguard/go", make.package("3.3.1-r0", openssl), make.package("3.3.2-r0", openssl))
+    assert found("cpe:2.3:a:openssl:openssl:3.3.1:*:*:*:*:*:*:*") == {"openssl@3.3.1-r0"}
+    assert found("cpe:/a:OpenSSL:openssl") == {"openssl@3.3.1-r0", "openssl@3.3.2-r0"}
+    assert found("cpe:2.3:a:openssl:openssl:* <3.3.2") == {"openssl@3.3.1-r0"}
+    assert found("cpe:2.3:a:other:openssl:*") == set()
+
+
+def test_facets_count_what_choosing_them_would_find() -> None:
+    net = make.component("net", "golang", "golang.org/x")
+    image_with("cgr.dev/chainguard/a", make.package("1", license="MIT OR Apache-2.0"), make.package("2"))
+    image_with("cgr.dev/chainguard/b", make.package("1", license="MIT"), make.package("9", net, role="module"))
+    answer = search(parse("license:*"), with_facets=True)
+    facets = {facet.name: {value.key: value.digests for value in facet.values} for facet in answer.facets}
+    for licence, digests in facets["license"].items():
+        assert search(parse(f"license:{licence[0]}")).digests == digests
+    assert facets["license"] == {("MIT",): 2, ("Apache-2.0",): 1}
+
+
+def test_a_facet_with_one_value_divides_nothing_and_is_not_counted() -> None:
+    image_with("cgr.dev/chainguard/a", make.package("1"))
+    assert search(parse("openssl"), with_facets=True).facets == ()
+
+
+def test_a_misspelt_name_brings_names_like_it() -> None:
+    image_with("cgr.dev/chainguard/a", make.package("1"), make.package("1", make.component("zlib")))
+    answer = search(parse("opensll"))
+    assert (answer.hits, answer.names.like_it) == ((), ("openssl",))
+
+
+def test_a_name_that_is_known_brings_no_others() -> None:
+    image_with("cgr.dev/chainguard/a", make.package("1"))
+    assert search(parse("openssl>9")).names.like_it == ()

@@ -28,7 +28,7 @@ def test_json_has_the_shape_that_scripts_rely_on(go: str, capsys) -> None:
     assert answer["schema"] == "cgexplorer.search/1"
     assert answer["query"] == {
         "name": "openssl", "namespace": None, "versions": "<3.3.2", "ecosystem": "", "scope": "current",
-        "include_unverified": False,
+        "include_unverified": False, "filters": {},
     }  # fmt: skip
     assert answer["total"] == {"images": 1, "digests": 1}
     assert answer["universe"]["images"] == 2

@@ -20,7 +20,10 @@ class Command(StoreCommand):
     help = "Search packages across images: manage.py search 'openssl<3.3.2'"
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("query", help="name, name<version, vers: range or purl")
+        parser.add_argument(
+            "query",
+            help="name, name<version, vers: range, purl or CPE; license:, supplier:, checksum:, role:, type: narrow it",
+        )
         parser.add_argument("--type", default="", help="package type, such as apk, deb or golang")
         parser.add_argument("--scope", choices=["current", "all"], default="current")
         parser.add_argument("--include-unverified", action="store_true")
@@ -54,6 +57,10 @@ class Command(StoreCommand):
         self.stdout.write(search_report.headline(answer))
         if answer.hits:
             self._rows(answer.hits)
+        if answer.names.like_it:
+            self.stdout.write(f"Did you mean {', '.join(_printable(name) for name in answer.names.like_it)}?")
+        if hint := search_report.hint(answer):
+            self.stderr.write(hint)
         if answer.unordered:
             self.stdout.write("\nVersions without a known order; whether they match is for you to judge:")
             self._rows(answer.unordered)

@@ -3,12 +3,35 @@
 from cgexplorer.store.models.activity import Activity
 from cgexplorer.store.models.evidence import Attestation, Evidence, Payload, Signature, VerdictRow, VerificationRun
 from cgexplorer.store.models.image import Image, IndexEntry, Manifest, Registry, Tag, TagMove
-from cgexplorer.store.models.package import Component, ComponentImage, License, Package, PackageImage
+from cgexplorer.store.models.package import Component, ComponentCpe, ComponentImage, License, Package, PackageImage
 from cgexplorer.store.models.policy import PolicyRow, TrustRoot, TrustUpdate
 from cgexplorer.store.models.sbom import Sbom, SbomDetail, SbomGraph, SbomPackages
 
 __all__ = [
-    "Activity", "Attestation", "Component", "ComponentImage", "Evidence", "Image", "IndexEntry", "License", "Manifest",
-    "Package", "PackageImage", "Payload", "PolicyRow", "Registry", "Sbom", "SbomDetail", "SbomGraph", "SbomPackages",
-    "Signature", "Tag", "TagMove", "TrustRoot", "TrustUpdate", "VerdictRow", "VerificationRun",
-]  # fmt: skip
+    "Activity",
+    "Attestation",
+    "Component",
+    "ComponentCpe",
+    "ComponentImage",
+    "Evidence",
+    "Image",
+    "IndexEntry",
+    "License",
+    "Manifest",
+    "Package",
+    "PackageImage",
+    "Payload",
+    "PolicyRow",
+    "Registry",
+    "Sbom",
+    "SbomDetail",
+    "SbomGraph",
+    "SbomPackages",
+    "Signature",
+    "Tag",
+    "TagMove",
+    "TrustRoot",
+    "TrustUpdate",
+    "VerdictRow",
+    "VerificationRun",
+]

@@ -52,10 +52,24 @@ class Package(models.Model):
             # Hashed: both are as long as a document wants, and a B-tree refuses entries over 2,704 bytes.
             HashIndex(fields=["purl"], name="package_purl"),
             HashIndex(fields=["built_from"], name="package_built_from", condition=~Q(built_from="")),
+            HashIndex(fields=["checksum"], name="package_checksum", condition=Q(checksum__isnull=False)),
+            GinIndex(fields=["supplier"], name="package_supplier_trgm", opclasses=["gin_trgm_ops"], fastupdate=False),
         ]
 
     def __str__(self) -> str:
         return self.purl or f"{self.component_id}@{self.version}"
+
+
+class ComponentCpe(models.Model):
+    """Some document names this component by a CPE of that vendor and product."""
+
+    pk = models.CompositePrimaryKey("vendor", "product", "component_id")
+    vendor = models.CharField(max_length=200)
+    product = models.CharField(max_length=200)
+    component = models.ForeignKey(Component, models.CASCADE)
+
+    def __str__(self) -> str:
+        return f"{self.vendor}:{self.product} is {self.component_id}"
 
 
 class ComponentImage(models.Model):

@@ -7,13 +7,16 @@ from typing import Any, Literal
 import msgspec
 
 from cgexplorer.spdx.query import Query, QueryError
+from cgexplorer.spdx.query_filters import cpe_allows
 from cgexplorer.spdx.versions import VersionRange, key_range, matches
+from cgexplorer.store.queries.package_filters import conditions, like
 from cgexplorer.store.queries.rows import rows
 
 MAX_NAMES = 300  # names that a part of a name may stand for; beyond, the answer says that it is cut
 MAX_PACKAGES = 50_000  # package versions of one answer
+MAX_NAMES_LIKE = 5
 
-type MatchedBy = Literal["name", "built from", "part of the name"]
+type MatchedBy = Literal["name", "built from", "part of the name", "filter"]
 
 
 class Found(msgspec.Struct, frozen=True):
@@ -28,6 +31,8 @@ class Found(msgspec.Struct, frozen=True):
     arch: str
     purl: str
     built_from: str
+    role: str
+    license: str  # expression; "" when none is stated
     matched_by: MatchedBy
 
 
@@ -40,6 +45,7 @@ class Names(msgspec.Struct, frozen=True):
     found: tuple[Found, ...]
     unordered: tuple[Found, ...]
     cut_off_names: bool = False
+    like_it: tuple[str, ...] = ()  # names that look like the query, when no name is it: "did you mean"
 
     @property
     def ecosystems(self) -> tuple[str, ...]:
@@ -49,8 +55,11 @@ class Names(msgspec.Struct, frozen=True):
 def names(query: Query, *, by_part: bool = False) -> Names:
     """Packages named so, and those built from a source named so; when there are none, a part of the name will do.
 
-    Raises QueryError when the query means more packages than one answer can hold.
+    Without a name, all that the filters let through. Raises QueryError when the query means more packages than one
+    answer can hold.
     """
+    if not query.name:
+        return _judged(query, _by_filters(query))
     if by_part and query.can_match_part:
         return _by_part(query)
     components = _components(query)
@@ -59,19 +68,40 @@ def names(query: Query, *, by_part: bool = False) -> Names:
         seen = {package.id for package in packages}
         packages += [package for package in _built_from(query) if package.id not in seen]
     if not packages and not components and query.can_match_part:
-        return _by_part(query)
+        by_part_of_it = _by_part(query)
+        found = by_part_of_it.found or by_part_of_it.unordered
+        return by_part_of_it if found else msgspec.structs.replace(by_part_of_it, like_it=_names_like(query))
     return _judged(query, packages)
 
 
+def _names_like(query: Query) -> tuple[str, ...]:
+    """Names a slip of the finger away from this one, the nearest first."""
+    found = rows(
+        "SELECT name FROM store_component WHERE name %% %s AND %s IN ('', ecosystem)"
+        " GROUP BY name ORDER BY similarity(name, %s) DESC, name LIMIT %s",
+        [query.name, query.ecosystem, query.name, MAX_NAMES_LIKE],
+    )
+    return tuple(name for (name,) in found)
+
+
+def _by_filters(query: Query) -> list[Found]:
+    condition, parameters = conditions(query.filters)
+    found = _found(
+        rows(
+            f"SELECT {_COLUMNS} WHERE {condition} AND %s IN ('', c.ecosystem) LIMIT %s",
+            [*parameters, query.ecosystem, MAX_PACKAGES + 1],
+        ),
+        "filter",
+    )
+    _check_number(found, query)
+    return found
+
+
 def _by_part(query: Query) -> Names:
-    components = _components_with(query, "%" + _like(query.name) + "%", MAX_NAMES + 1)
+    components = _components_with(query, "%" + like(query.name) + "%", MAX_NAMES + 1)
     kept = components[:MAX_NAMES]
     judged = _judged(query, _packages(query, kept, "part of the name"))
     return Names(judged.found, judged.unordered, cut_off_names=len(components) > MAX_NAMES)
-
-
-def _like(text: str) -> str:
-    return text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
 
 
 def _components(query: Query) -> list[tuple[int, str]]:
@@ -81,16 +111,16 @@ def _components(query: Query) -> list[tuple[int, str]]:
             (key, ecosystem)
             for key, ecosystem, namespace in rows(
                 "SELECT id, ecosystem, namespace FROM store_component WHERE name ILIKE %s AND ecosystem = %s",
-                [_like(query.name), query.ecosystem],
+                [like(query.name), query.ecosystem],
             )
             if namespace == query.namespace
         ]
-    found = _components_with(query, _like(query.name), MAX_PACKAGES)
+    found = _components_with(query, like(query.name), MAX_PACKAGES)
     for namespace, name in query.alternatives:
         found += rows(
             "SELECT id, ecosystem FROM store_component WHERE name ILIKE %s AND namespace ILIKE %s"
             " AND %s IN ('', ecosystem)",
-            [_like(name), _like(namespace), query.ecosystem],
+            [like(name), like(namespace), query.ecosystem],
         )
     return found
 
@@ -104,18 +134,21 @@ def _components_with(query: Query, pattern: str, limit: int) -> list[tuple[int, 
     )
 
 
-_COLUMNS = """p.id, c.ecosystem, c.namespace, c.name, p.version, p.version_key, p.arch, p.purl, p.built_from
-  FROM store_package p JOIN store_component c ON c.id = p.component_id"""
+_COLUMNS = """p.id, c.ecosystem, c.namespace, c.name, p.version, p.version_key, p.arch, p.purl, p.built_from,
+  p.role, coalesce(l.expression, '')
+  FROM store_package p JOIN store_component c ON c.id = p.component_id
+  LEFT JOIN store_license l ON l.id = p.license_id"""
 
 
 def _packages(query: Query, components: list[tuple[int, str]], matched_by: MatchedBy) -> list[Found]:
     found: list[Found] = []
+    asked, asked_parameters = conditions(query.filters)
     for ecosystem in sorted({ecosystem for _, ecosystem in components}):
         ids = [key for key, said in components if said == ecosystem]
         condition, parameters = _version_condition(ecosystem, query.versions)
         found_rows = rows(
-            f"SELECT {_COLUMNS} WHERE p.component_id = ANY(%s::int[]) AND {condition} LIMIT %s",
-            [ids, *parameters, MAX_PACKAGES + 1],
+            f"SELECT {_COLUMNS} WHERE p.component_id = ANY(%s::int[]) AND {condition} AND {asked} LIMIT %s",
+            [ids, *parameters, *asked_parameters, MAX_PACKAGES + 1],
         )
         found += _found(found_rows, matched_by)
         _check_number(found, query)
@@ -124,9 +157,11 @@ def _packages(query: Query, components: list[tuple[int, str]], matched_by: Match
 
 def _built_from(query: Query) -> list[Found]:
     """libssl3 answers to openssl. One name is one source, so its packages are few enough to be judged one by one."""
+    asked, parameters = conditions(query.filters)
     sources = rows(
-        f"SELECT {_COLUMNS} WHERE p.built_from <> '' AND p.built_from = ANY(%s) AND %s IN ('', c.ecosystem) LIMIT %s",
-        [sorted({query.name, query.name.lower()}), query.ecosystem, MAX_PACKAGES + 1],
+        f"SELECT {_COLUMNS} WHERE p.built_from <> '' AND p.built_from = ANY(%s) AND %s IN ('', c.ecosystem)"
+        f" AND {asked} LIMIT %s",
+        [sorted({query.name, query.name.lower()}), query.ecosystem, *parameters, MAX_PACKAGES + 1],
     )
     found = _found(sources, "built from")
     _check_number(found, query)
@@ -151,8 +186,11 @@ def _version_condition(ecosystem: str, wanted: VersionRange | None) -> tuple[str
 def _judged(query: Query, packages: list[Found]) -> Names:
     found: list[Found] = []
     unordered: list[Found] = []
+    cpe = query.filters.cpe
     for package in packages:
         if query.arch and package.arch and package.arch != query.arch:
+            continue
+        if cpe is not None and not cpe_allows(cpe, package.ecosystem, package.version):
             continue
         holds = matches(package.ecosystem, package.version, query.versions) if query.versions else True
         if holds is not False:
@@ -171,12 +209,15 @@ def _ordered(packages: list[Found]) -> list[Found]:
 def _check_number(found: list[Found], query: Query) -> None:
     if len(found) > MAX_PACKAGES:
         raise QueryError(
-            f"{query.name!r} means more than {MAX_PACKAGES:,} package versions; type more of the name, or a version."
+            f"{str(query)!r} means more than {MAX_PACKAGES:,} package versions; type more of the name, or a version."
         )
 
 
 def _found(found: list[tuple[Any, ...]], matched_by: MatchedBy) -> list[Found]:
     return [
-        Found(key, ecosystem, namespace, name, version, bytes(order) if order else None, arch, purl, source, matched_by)
-        for key, ecosystem, namespace, name, version, order, arch, purl, source in found
-    ]
+        Found(
+            key, ecosystem, namespace, name, version, bytes(order) if order else None, arch, purl, source, role,
+            expression, matched_by,
+        )
+        for key, ecosystem, namespace, name, version, order, arch, purl, source, role, expression in found
+    ]  # fmt: skip

@@ -7,13 +7,15 @@ from itertools import groupby, islice
 import msgspec
 
 from cgexplorer.spdx.query import Query, Scope
+from cgexplorer.store.queries.facets import Facet, facets
+from cgexplorer.store.queries.held_by import JOINS, MANY_IDS, HeldBy
+from cgexplorer.store.queries.held_by import of as held_by_of
 from cgexplorer.store.queries.package_names import Found, MatchedBy, Names, names
 from cgexplorer.store.queries.rows import rows
-from cgexplorer.store.queries.universe import IS_CURRENT, TAGS, Universe, universe
+from cgexplorer.store.queries.universe import TAGS, Universe, universe
 
 MAX_EXPORT_ROWS = 100_000
 MAX_UNORDERED = 100  # rows with versions without an order
-_MANY_IDS = 300  # from here on one index scan an id is faster than one bitmap over all
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -56,6 +58,7 @@ class Answer(msgspec.Struct, frozen=True):
     digests: int
     hits: tuple[Hit, ...]
     unordered: tuple[Hit, ...]
+    facets: tuple[Facet, ...]
     after: Position | None  # None on the last page
 
     @property
@@ -72,10 +75,11 @@ def search(
     by_part: bool = False,
     after: Position | None = None,
     limit: int = 100,
+    with_facets: bool = False,
 ) -> Answer:
     """Every digest in scope that holds a package the query means. Raises QueryError when it means too many."""
     meant = names(query, by_part=by_part)
-    held_by = _held_by(scope, include_unverified=include_unverified)
+    held_by = held_by_of(scope, include_unverified=include_unverified)
     images, digests = _totals(held_by, [package.id for package in meant.found])
     hits = _hits(held_by, meant.found, after, limit + 1) if digests else []
     more = len(hits) > limit
@@ -88,6 +92,7 @@ def search(
         images=images,
         digests=digests,
         hits=tuple(hits[:limit]),
+        facets=facets(held_by, meant.found) if with_facets and digests else (),
         unordered=tuple(_hits(held_by, meant.unordered, None, MAX_UNORDERED)) if after is None else (),
         after=Position(hits[limit - 1].package_id, hits[limit - 1].image, hits[limit - 1].manifest_id)
         if more
@@ -95,57 +100,20 @@ def search(
     )
 
 
-class _HeldBy(msgspec.Struct, frozen=True):
-    """SQL that finds the SBOMs holding `ids`; `each` joins them to one id each as `u(id, position)`."""
-
-    any: str
-    many: str
-    each: str
-    allowed: str
-
-
-def _held_by(scope: Scope, *, include_unverified: bool) -> _HeldBy:
-    if scope == "current" and not include_unverified:
-        # The partial index on package_ids answers this alone.
-        return _HeldBy(
-            any="SELECT sp.sbom_id FROM store_sbompackages sp WHERE sp.searchable AND sp.package_ids && %s::int[]",
-            many="SELECT DISTINCT sp.sbom_id FROM unnest(%s::int[]) u(id)"
-            " JOIN store_sbompackages sp ON sp.searchable AND sp.package_ids @> ARRAY[u.id]",
-            each="JOIN store_sbompackages sp ON sp.searchable AND sp.package_ids @> ARRAY[u.id]",
-            allowed="TRUE",
-        )
-    conditions = [IS_CURRENT] if scope == "current" else []
-    conditions += [] if include_unverified else ["e.state = 'verified'"]
-    rollup = (
-        "JOIN store_packageimage pi ON pi.package_id = u.id JOIN store_sbompackages sp ON sp.image_id = pi.image_id"
-    )
-    found = f"SELECT DISTINCT sp.sbom_id FROM unnest(%s::int[]) u(id) {rollup} AND sp.package_ids @> ARRAY[u.id]"  # noqa: S608
-    return _HeldBy(
-        any=found,
-        many=found,
-        each=f"{rollup} AND sp.package_ids @> ARRAY[u.id]",
-        allowed=" AND ".join(conditions) or "TRUE",
-    )
-
-
-_JOINS = """JOIN store_sbom s ON s.id = {sbom} JOIN store_manifest m ON m.id = s.manifest_id
-  LEFT JOIN store_evidence e ON e.id = s.evidence_id"""
-
-
-def _totals(held_by: _HeldBy, ids: list[int]) -> tuple[int, int]:
+def _totals(held_by: HeldBy, ids: list[int]) -> tuple[int, int]:
     if not ids:
         return 0, 0
-    found = held_by.many if len(ids) > _MANY_IDS else held_by.any
+    found = held_by.many if len(ids) > MANY_IDS else held_by.any
     # MATERIALIZED: without it the planner walks the primary key of a common package.
     sql = (
         f"WITH h AS MATERIALIZED ({found}) SELECT count(DISTINCT m.image_id), count(DISTINCT m.id)"  # noqa: S608
-        f" FROM h {_JOINS.format(sbom='h.sbom_id')} WHERE {held_by.allowed}"
+        f" FROM h {JOINS.format(sbom='h.sbom_id')} WHERE {held_by.allowed}"
     )
     images, digests = rows(sql, [ids])[0]
     return images, digests
 
 
-def _hits(held_by: _HeldBy, packages: tuple[Found, ...], after: Position | None, limit: int) -> list[Hit]:
+def _hits(held_by: HeldBy, packages: tuple[Found, ...], after: Position | None, limit: int) -> list[Hit]:
     """Version by version in the order of the result, a few at a time until the page is full."""
     versions = [tuple(some) for _, some in groupby(packages, key=_version)]
     start = next(
@@ -167,9 +135,7 @@ def _version(package: Found) -> tuple[str, ...]:
     return package.matched_by, package.ecosystem, package.namespace, package.name, package.version
 
 
-def _hits_of(
-    held_by: _HeldBy, versions: tuple[tuple[Found, ...], ...], after: Position | None, limit: int
-) -> list[Hit]:
+def _hits_of(held_by: HeldBy, versions: tuple[tuple[Found, ...], ...], after: Position | None, limit: int) -> list[Hit]:
     """`after` lies within the first of these versions."""
     packages = {package.id: package for some in versions for package in some}
     positions = [position for position, some in enumerate(versions, 1) for _ in some]
@@ -177,7 +143,7 @@ def _hits_of(
     found = rows(
         f"""WITH h AS MATERIALIZED (
           SELECT DISTINCT ON (u.position, i.name, m.id, u.id) u.position, i.name, m.id, u.id AS package, e.state
-          FROM unnest(%s::int[], %s::int[]) u(id, position) {held_by.each} {_JOINS.format(sbom="sp.sbom_id")}
+          FROM unnest(%s::int[], %s::int[]) u(id, position) {held_by.each} {JOINS.format(sbom="sp.sbom_id")}
           JOIN store_image i ON i.id = m.image_id
           WHERE {held_by.allowed} AND (u.position, i.name, m.id, u.id) > (1, %s, %s, %s)
           ORDER BY u.position, i.name, m.id, u.id, e.state = 'verified' DESC NULLS LAST, s.id DESC LIMIT %s)

@@ -101,7 +101,8 @@ def _blind(within: str) -> tuple[Blind, ...]:
         LEFT JOIN LATERAL (SELECT s.id, s.indexed, s.not_indexed_reason, s.evidence_id FROM store_sbom s
           WHERE s.manifest_id = m.id ORDER BY s.id DESC LIMIT 1) sbom ON TRUE
         LEFT JOIN LATERAL (SELECT e.state, e.reason FROM store_evidence e WHERE e.manifest_id = m.id
-          AND e.predicate_type LIKE 'https://spdx.dev/Document%%' ORDER BY e.id DESC LIMIT 1) spdx ON TRUE
+          AND e.predicate_type ~ '^https://(spdx[.]dev/Document|cyclonedx[.]org/bom)'
+          ORDER BY e.id DESC LIMIT 1) spdx ON TRUE
         WHERE NOT d.searched ORDER BY i.name, m.platform, m.digest LIMIT %s""",  # noqa: S608
         [MAX_BLIND],
     )

@@ -13,6 +13,7 @@ from django.db import connection
 from cgexplorer.spdx.document import Package
 from cgexplorer.spdx.licenses import is_stated
 from cgexplorer.spdx.versions import version_key
+from cgexplorer.store.record import component_cpes
 from cgexplorer.store.record.text import storable
 
 _INCOMING = {
@@ -53,6 +54,9 @@ def intern(packages: Sequence[Package]) -> list[int]:
             )
             for identity, (package, component, license_key, check) in rows.packages.items()
         },
+    )
+    component_cpes.add(
+        (components[component], cpe) for package, component, _, _ in rows.packages.values() for cpe in package.cpes
     )
     return [ids[identity] for identity in rows.order]
 

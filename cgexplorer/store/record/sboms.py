@@ -44,17 +44,17 @@ def save(manifest: Manifest, parsed: ParsedSbom, now: dt.datetime) -> Sbom:
     """The SBOM of this manifest with these bytes, which are stored already. Call inside a transaction."""
     key = payloads.key(parsed.content)
     known = Sbom.objects.filter(manifest=manifest, document_id=key).first()
-    if known is not None:
+    if known is not None and (known.indexed or parsed.document is None):
         return known
-    row = Sbom(manifest=manifest, image_id=manifest.image_id, platform=manifest.platform, document_id=key)
+    # An earlier version of cgexplorer may have kept what this one can read.
+    row = known or Sbom(manifest=manifest, image_id=manifest.image_id, platform=manifest.platform, document_id=key)
     row.ingested_at = now
     row.not_indexed_reason = storable(parsed.reason, 500)
-    if parsed.document is None:
-        row.save(force_insert=True)
-        return row
-    _describe(row, parsed.document)
-    row.save(force_insert=True)
-    _save_contents(row, parsed.document)
+    if parsed.document is not None:
+        _describe(row, parsed.document)
+    row.save()
+    if parsed.document is not None:
+        _save_contents(row, parsed.document)
     return row
 
 

@@ -1,0 +1,162 @@
+"""What a search can ask beside a name: `license:GPL-*`, `supplier:Wolfi`, `checksum:…`, `role:module`, a CPE.
+
+Written into the same box as the name, in any order. A value with spaces stands in quotes: supplier:"The Go Authors".
+"""
+
+from __future__ import annotations
+
+import re
+from fnmatch import fnmatchcase
+
+import msgspec
+
+from cgexplorer.spdx.document import CONTENTS
+from cgexplorer.spdx.licenses import identifiers
+
+NOT_STATED = "NOASSERTION"  # as a licence: of packages that state none
+ROLES = tuple(str(role) for role in CONTENTS)
+
+_TOKEN = re.compile(
+    r"""(?<!\S)(?:
+        (?P<cpe>cpe:(?:2\.3:|/)\S+)
+      | (?P<sum>sha(?:256|1):[0-9A-Fa-f]+)
+      | (?P<key>licen[sc]e|supplier|checksum|role|type):(?P<value>"[^"]*"|\S*)
+    )(?!\S)""",
+    re.VERBOSE,
+)
+_HEX = re.compile(r"(?:sha(?:256|1):)?(?P<digits>[0-9a-f]{64}|[0-9a-f]{40})")
+# A colon inside a CPE is written \: and stands for itself.
+_CPE_FIELD = re.compile(r"(?:[^:\\]|\\.)+")
+
+
+class FilterError(ValueError):
+    """`str(error)` is a sentence for the person who typed it."""
+
+
+class Cpe(msgspec.Struct, frozen=True):
+    """Vendor and product in lower case, without the escapes; `version` is "" when any will do."""
+
+    vendor: str
+    product: str
+    version: str = ""
+    text: str = ""
+
+
+class Filters(msgspec.Struct, frozen=True):
+    """Empty fields ask for nothing."""
+
+    license: str = ""  # a licence, or a pattern of ones: GPL-*
+    supplier: str = ""  # part of it
+    checksum: str = ""  # hex of SHA-256 or SHA-1
+    role: str = ""  # "installed" or "module"
+    cpe: Cpe | None = None
+
+    def __bool__(self) -> bool:
+        return bool(self.license or self.supplier or self.checksum or self.role or self.cpe)
+
+    def __str__(self) -> str:
+        said = [f"{key}:{_quoted(value)}" for key, value in self._stated()]
+        return " ".join(said + ([self.cpe.text] if self.cpe else []))
+
+    def _stated(self) -> list[tuple[str, str]]:
+        fields = ("license", "supplier", "checksum", "role")
+        return [(name, value) for name in fields if (value := getattr(self, name))]
+
+
+def take(text: str) -> tuple[str, Filters, str]:
+    """The rest of the text, the filters in it, and the package type if `type:` names one. Raises FilterError."""
+    found: dict[str, str] = {}
+    for token in _TOKEN.finditer(text):
+        key, value = _key_and_value(token)
+        if not value:
+            raise FilterError(f"Write what is wanted behind {key}:, such as {_EXAMPLES[key]}.")
+        if key in found:
+            raise FilterError(f"{key}: is given twice; remove one of them.")
+        found[key] = value
+    rest = " ".join(_TOKEN.sub(" ", text).split()) if found else text
+    return rest, _filters(found), found.get("type", "").lower()
+
+
+_EXAMPLES = {
+    "license": "license:GPL-*",
+    "supplier": "supplier:Wolfi",
+    "checksum": "checksum:9f86d081…",
+    "role": "role:module",
+    "type": "type:apk",
+    "cpe": "cpe:2.3:a:openssl:openssl:*",
+}
+
+
+def _key_and_value(token: re.Match[str]) -> tuple[str, str]:
+    if token["cpe"]:
+        return "cpe", token["cpe"]
+    if token["sum"]:
+        return "checksum", token["sum"]
+    key = "license" if token["key"].startswith("licen") else token["key"]
+    return key, token["value"].strip('"').strip()
+
+
+def _filters(found: dict[str, str]) -> Filters:
+    role = found.get("role", "").lower()
+    if role and role not in ROLES:
+        raise FilterError(f"Search knows the roles {' and '.join(ROLES)}; {role!r} is none of them.")
+    cpe = found.get("cpe")
+    return Filters(
+        license=found.get("license", ""),
+        supplier=found.get("supplier", ""),
+        checksum=_checksum(found.get("checksum", "")),
+        role=role,
+        cpe=parse_cpe(cpe) if cpe else None,
+    )
+
+
+def _checksum(text: str) -> str:
+    match = _HEX.fullmatch(text.lower())
+    if text and match is None:
+        raise FilterError("Packages are found by their SHA-256 or SHA-1: 64 or 40 hexadecimal digits.")
+    return match["digits"] if match else ""
+
+
+def parse_cpe(text: str) -> Cpe:
+    """CPE 2.3 formatted string or 2.2 URI. Raises FilterError. Source: NIST IR 7695."""
+    body = text.removeprefix("cpe:2.3:").removeprefix("cpe:/")
+    fields = [_unescaped(field) for field in _CPE_FIELD.findall(body)]
+    if len(fields) < 3 or "*" in fields[1:3]:
+        raise FilterError("A CPE names a vendor and a product: cpe:2.3:a:openssl:openssl:*.")
+    version = fields[3] if len(fields) > 3 and fields[3] not in ("*", "-") else ""
+    return Cpe(fields[1].lower(), fields[2].lower(), version, text)
+
+
+def cpe_allows(cpe: Cpe, ecosystem: str, version: str) -> bool:
+    """A CPE says the version of the project: 3.3.1, where a distribution says 3.3.1-r0 or 1:3.3.1-2ubuntu1."""
+    said = {version, version.removeprefix("v")}
+    if ecosystem == "apk":
+        said.add(re.sub(r"-r\d+$", "", version))
+    elif ecosystem in ("deb", "rpm"):
+        plain = re.sub(r"^\d+:", "", version)
+        said |= {plain, plain.rpartition("-")[0] or plain}
+    return not cpe.version or cpe.version.removeprefix("v") in said
+
+
+def _unescaped(field: str) -> str:
+    return re.sub(r"\\(.)", r"\1", field)
+
+
+def license_matches(expression: str, pattern: str) -> bool:
+    """Whether a licence of the expression, or the whole expression, is what the pattern says; case does not matter."""
+    wanted = pattern.casefold()
+    return any(_is_like(said.casefold(), wanted) for said in (*licenses_of(expression), expression))
+
+
+def licenses_of(expression: str) -> tuple[str, ...]:
+    """What `license:` finds the expression by: its licences, one with an exception also without it."""
+    found = [said for one in identifiers(expression) for said in (one, one.partition(" WITH ")[0])]
+    return tuple(dict.fromkeys(found)) or (NOT_STATED,)
+
+
+def _is_like(text: str, wanted: str) -> bool:
+    return text == wanted or fnmatchcase(text, wanted)
+
+
+def _quoted(value: str) -> str:
+    return f'"{value}"' if " " in value else value
