@@ -11,6 +11,8 @@ from typing import Any
 
 import pytest
 from django.db import DatabaseError, transaction
+from django.test import Client
+from django.urls import reverse
 from django.utils import timezone
 
 from cgexplorer import ingest, jobs
@@ -86,6 +88,23 @@ def test_a_refreshed_root_judges_from_now_on_and_old_verdicts_keep_theirs(tuf: F
     assert (old.source, old.is_current) == ("shipped", False)
     assert old.standing(timezone.now()) == "replaced just now"
     assert TrustRoot.objects.get(sha256=PUBLIC_GOOD_SHA256).payload.size == len(public_good_bytes())
+
+
+def test_an_old_run_shows_the_root_that_it_used_and_that_another_counts_now(tuf: FakeTuf, client: Client) -> None:
+    policy("ours", PolicyFields(pattern="acme.example/*", issuer=GITHUB, identity=WORKFLOW))
+    manifest = judged(signed_by(ACME))
+    first = manifest.run
+    run("refresh_trust")
+    second = ingest.reverify(manifest, now=LATER)
+    pages = {}
+    for one in (first, second):
+        where = [manifest.image.name, manifest.digest, one.pk]
+        pages[one] = client.get(reverse("verification-run", args=where)).content.decode()
+    assert PUBLIC_GOOD_SHA256 in pages[first]
+    assert "Replaced just now" in pages[first]
+    assert "<dt>Shipped</dt>" in pages[first]
+    assert trust.current(PUBLIC_GOOD).sha256 in pages[second]
+    assert "Current; last refreshed just now; its metadata expires in 6 days" in pages[second]
 
 
 def test_a_refresh_that_brings_the_same_root_says_until_when(tuf: FakeTuf) -> None:

@@ -8,7 +8,7 @@ from cgexplorer.export import reproduce
 from cgexplorer.oci.evidence import Kind
 from cgexplorer.store.judges import Tried
 from cgexplorer.store.models import IndexEntry, Manifest
-from cgexplorer.store.queries import cross_checks, verification
+from cgexplorer.store.queries import cross_checks, trust_roots, verification
 from cgexplorer.verify import alternatives
 from cgexplorer.verify import report as shapes
 from cgexplorer.verify.verdict import State
@@ -71,9 +71,18 @@ def _subject(found: verification.Report, platform: str | None, state: State, rea
         checked_at=run.finished_at,
         run=shapes.RunRow(run.pk, run.trigger, run.source, State(run.state), run.reason),
         tools=run.tools,
-        trusted_roots=tuple(shapes.TrustRootRow(root.name, root.sha256) for root in found.trust_roots),
+        trusted_roots=_trust_roots(found),
         commands=tuple(shapes.CommandRow(one.title, one.text) for one in reproduce.commands(found)),
         previous=_previous(found),
+    )
+
+
+def _trust_roots(found: verification.Report) -> tuple[shapes.TrustRootRow, ...]:
+    """As they stood at the time of the run: the same run always gives the same report."""
+    sha256s = [root.sha256 for root in found.trust_roots]
+    return tuple(
+        shapes.TrustRootRow(one.name, one.sha256, one.source, one.imported_at, one.refreshed_at, one.expires_at)
+        for one in sorted(trust_roots.statuses(sha256s, until=found.run.finished_at), key=lambda one: one.sha256)
     )
 
 

@@ -15,7 +15,7 @@ from msgspec import Meta
 from cgexplorer.oci.evidence import Discovery, Evidence, Kind
 from cgexplorer.verify import alternatives, summary, tools
 from cgexplorer.verify.policy import Policy
-from cgexplorer.verify.trust_root import TrustRoot
+from cgexplorer.verify.trust_root import PUBLIC_GOOD_SHA256, TrustRoot
 from cgexplorer.verify.verdict import Certificate, Check, State, Verdict
 
 SCHEMA = "cgexplorer.verification/1"
@@ -108,6 +108,10 @@ class TrustRootRow(msgspec.Struct, frozen=True):
 
     name: str
     sha256: Annotated[Hex256, Meta(description="of trusted_root.json")]
+    source: Annotated[str, Meta(description='shipped, refreshed (by TUF) or imported; "" for a file that a flag named')]
+    imported_at: Annotated[Moment | None, Meta(description="when it came here; null for what is not stored")] = None
+    refreshed_at: Annotated[Moment | None, Meta(description="when TUF vouched for it last, before this run")] = None
+    metadata_expires_at: Annotated[Moment | None, Meta(description="until when TUF vouched for it then")] = None
 
 
 class CommandRow(msgspec.Struct, frozen=True):
@@ -249,7 +253,7 @@ def subject_row(
         problems=tuple(f"{problem.place}: {problem.reason}" for problem in discovery.problems),
         cosign_says=cosign_sentences(evidence),
         tools=tools.versions(),
-        trusted_roots=(TrustRootRow(root.name, root.sha256),),
+        trusted_roots=(TrustRootRow(root.name, root.sha256, _source(root)),),
         checked_at=now,
     )
 
@@ -281,3 +285,7 @@ def cosign_sentences(rows: Iterable[EvidenceRow]) -> tuple[str, ...]:
 
 def to_json(report: Report) -> str:
     return msgspec.json.format(msgspec.json.encode(report), indent=2).decode()
+
+
+def _source(root: TrustRoot) -> str:
+    return "shipped" if root.sha256 == PUBLIC_GOOD_SHA256 else ""

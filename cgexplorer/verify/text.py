@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cgexplorer.verify.errors import printable
-from cgexplorer.verify.report import CheckRow, EvidenceRow, Report, SubjectRow
+from cgexplorer.verify.report import CheckRow, EvidenceRow, Report, SubjectRow, TrustRootRow
 from cgexplorer.verify.verdict import State
 
 _MARKS = {"passed": "✓", "failed": "✗", "not-run": "–"}
@@ -41,7 +41,7 @@ def _subject(subject: SubjectRow) -> Iterator[str]:
     if subject.tools:
         yield f"  Verified with {', '.join(f'{name} {version}' for name, version in subject.tools.items())}"
     for root in subject.trusted_roots:
-        yield f"  Trust root: {root.name}, sha256 {root.sha256}"
+        yield f"  Trust root: {root.name}, sha256 {root.sha256}{_root(root)}"
     for row in subject.evidence:
         yield ""
         yield from _evidence(row)
@@ -54,6 +54,18 @@ def _subject(subject: SubjectRow) -> Iterator[str]:
         yield ""
         yield f"  {command.title}, with stock cosign 3:"
         yield from (f"    {line}" for line in command.command.splitlines())
+
+
+def _root(root: TrustRootRow) -> str:
+    """Where it came from and how fresh it was: the age of a root is for a person to judge."""
+    said = f", {root.source}" if root.source else ""
+    if root.imported_at is not None:
+        said += f" {root.imported_at:%Y-%m-%d %H:%M} UTC"
+    if root.refreshed_at is not None:
+        said += f", refreshed {root.refreshed_at:%Y-%m-%d %H:%M} UTC"
+    if root.metadata_expires_at is not None:
+        said += f", its metadata good until {root.metadata_expires_at:%Y-%m-%d %H:%M} UTC"
+    return said
 
 
 def _evidence(row: EvidenceRow) -> Iterator[str]:

@@ -6,13 +6,14 @@ import msgspec
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_POST, require_safe
 
 from cgexplorer import jobs
 from cgexplorer.export import report as reports
 from cgexplorer.export import reproduce
 from cgexplorer.store.models import TrustRoot, VerificationRun
-from cgexplorer.store.queries import cross_checks, manifests, payloads, verification
+from cgexplorer.store.queries import cross_checks, manifests, payloads, trust_roots, verification
 from cgexplorer.store.queries.verification import Judged, Report
 from cgexplorer.verify import alternatives, report_schema, text
 from cgexplorer.verify import report as shapes
@@ -93,8 +94,13 @@ def _shown(report: Report) -> dict[str, object]:
         "commands": commands,
         "our_commands": [reproduce.ours(command) for command in commands[:1]],
         "certificates": _certificates(report),
+        "roots": [(one, one.standing(timezone.now())) for one in trust_roots.statuses(_sha256s(report))],
         "log_entries": [(one, entry) for one in report.judged for entry in one.log_entries],
     }
+
+
+def _sha256s(report: Report) -> list[str]:
+    return [root.sha256 for root in report.trust_roots]
 
 
 def _certificates(report: Report) -> list[Judged]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import platform
 import shlex
@@ -17,13 +18,13 @@ from django.urls import reverse
 
 from cgexplorer import ingest
 from cgexplorer.export import report as reports
-from cgexplorer.store.models import Manifest, TrustRoot
+from cgexplorer.store.models import Manifest, TrustRoot, TrustUpdate
 from cgexplorer.store.queries import verification
 from cgexplorer.store.record.policies import PolicyFields, policy
 from cgexplorer.verify import report as shapes
 from cgexplorer.verify import report_schema, text
 from tests.fakes.sigstore import GITHUB, WORKFLOW
-from tests.ingesting import LATER, NAME, allow, fetch, signed_image, sigstore
+from tests.ingesting import LATER, NAME, NOW, allow, fetch, signed_image, sigstore
 
 pytestmark = pytest.mark.django_db
 ENFORCE, SYNCER, BUILDER = "https://issuer.enforce.dev", "720909c9/b6461e99", "720909c9/af12bc34"
@@ -74,7 +75,27 @@ def test_the_tools_that_verified_are_named_with_their_versions() -> None:
 
 def test_the_trust_root_is_named_by_its_hash() -> None:
     allow()
-    assert told(stored())["trusted_roots"] == [{"name": "throwaway", "sha256": root().sha256}]
+    (named,) = told(stored())["trusted_roots"]
+    assert (named["name"], named["sha256"], named["source"]) == ("throwaway", root().sha256, "imported")
+
+
+def test_the_trust_root_is_told_as_it_stood_at_the_run() -> None:
+    """A later refresh of the same root does not change the report of an earlier run."""
+    allow()
+    manifest = stored()
+    old, later = (NOW + dt.timedelta(hours=hours) for hours in (-5, 5))
+    for at in (old, later):
+        TrustUpdate.objects.create(
+            name="throwaway", source="refreshed", trust_root=TrustRoot.objects.get(name="throwaway"), at=at,
+            expires_at=at + dt.timedelta(days=7),
+        )  # fmt: skip
+    (named,) = told(manifest)["trusted_roots"]
+    assert [dt.datetime.fromisoformat(named[what]) for what in ("refreshed_at", "metadata_expires_at")] == [
+        old,
+        old + dt.timedelta(days=7),
+    ]
+    said = text.render(reports.report(manifest, NAME))
+    assert f"refreshed {old:%Y-%m-%d %H:%M} UTC, its metadata good until" in said
 
 
 def test_the_run_before_is_named_with_what_changed_since() -> None:

@@ -7,7 +7,7 @@ from typing import Any, cast
 from django.db import connection
 
 
-def rows(sql: str, parameters: list[Any] | None = None) -> list[tuple[Any, ...]]:
+def rows(sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters or [])
         return cast(list[tuple[Any, ...]], cursor.fetchall())

@@ -55,7 +55,8 @@ FROM store_trustroot r
 LEFT JOIN LATERAL (SELECT source, mirror, at FROM store_trustupdate u WHERE u.trust_root_id = r.id
                    ORDER BY u.id LIMIT 1) born ON true
 LEFT JOIN LATERAL (SELECT at, expires_at FROM store_trustupdate u WHERE u.trust_root_id = r.id
-                   AND expires_at IS NOT NULL ORDER BY u.id DESC LIMIT 1) vouched ON true
+                   AND expires_at IS NOT NULL AND (%(until)s::timestamptz IS NULL OR u.at <= %(until)s)
+                   ORDER BY u.id DESC LIMIT 1) vouched ON true
 LEFT JOIN LATERAL (SELECT trust_root_id FROM store_trustupdate u WHERE u.name = r.name
                    AND u.trust_root_id IS NOT NULL ORDER BY u.id DESC LIMIT 1) now ON true
 LEFT JOIN LATERAL (SELECT at FROM store_trustupdate u WHERE u.name = r.name AND u.trust_root_id <> r.id
@@ -63,15 +64,17 @@ LEFT JOIN LATERAL (SELECT at FROM store_trustupdate u WHERE u.name = r.name AND 
                    ORDER BY u.id LIMIT 1) replaced ON true
 LEFT JOIN LATERAL (SELECT error, at FROM store_trustupdate u WHERE u.name = r.name
                    ORDER BY u.id DESC LIMIT 1) tried ON true
-WHERE %s::text[] IS NULL OR r.sha256 = ANY(%s)
+WHERE %(wanted)s::text[] IS NULL OR r.sha256 = ANY(%(wanted)s)
 ORDER BY r.is_sample, 7 DESC, r.name, r.id DESC
 """
 
 
-def statuses(sha256s: Iterable[str] | None = None) -> tuple[RootStatus, ...]:
-    """Of these roots, or of all: those that count first, samples last."""
+def statuses(sha256s: Iterable[str] | None = None, *, until: dt.datetime | None = None) -> tuple[RootStatus, ...]:
+    """Of these roots, or of all: those that count first, samples last. `until` forgets later refreshes of the same
+    root: what a run at that time could know."""
     wanted = None if sha256s is None else sorted(set(sha256s))
-    return tuple(RootStatus(*(*row[:-1], tuple(row[-1]))) for row in rows(_STATUSES, [wanted, wanted]))
+    found = rows(_STATUSES, {"wanted": wanted, "until": until})
+    return tuple(RootStatus(*(*row[:-1], tuple(row[-1]))) for row in found)
 
 
 def steps() -> QuerySet[TrustUpdate]:
