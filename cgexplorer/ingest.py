@@ -14,7 +14,7 @@ from collections.abc import Callable
 
 import msgspec
 
-from cgexplorer import predicates
+from cgexplorer import predicates, stopping
 from cgexplorer.oci.digest import of as digest_of
 from cgexplorer.oci.errors import NotFound, NotInLayout, OciError, TooLarge
 from cgexplorer.oci.evidence import Discovery, Kind, Problem, discover
@@ -61,11 +61,17 @@ class IngestReport(msgspec.Struct, frozen=True):
 def ingest(
     reference: Reference, source: Source, *, trigger: str, now: dt.datetime, progress: Progress | None = None
 ) -> IngestReport:
-    """Fetch, verify and store what the reference names. Raises OciError when that itself cannot be had.
+    """Fetch, verify and store what the reference names. Raises OciError when that itself cannot be had, Interrupted
+    between two manifests.
 
     What is missing further down (a platform, a piece of evidence) is named in the report and stored as could not check.
     """
-    tell = progress or (lambda step, done, total: None)
+
+    def tell(step: str, done: int, total: int) -> None:
+        stopping.check()
+        if progress is not None:
+            progress(step, done, total)
+
     tell(f"Resolving {reference}", 0, 0)
     digest = reference.digest or source.resolve(reference.repository, reference.tag)
     # From here on everything is asked by digest: a tag that moves meanwhile cannot mix two images.

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import logging
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -15,14 +16,13 @@ from django.conf import settings
 from django.db import Error as DatabaseError
 from django.db import transaction
 from django.utils import timezone
-from procrastinate import RetryStrategy
+from procrastinate import BaseRetryStrategy, RetryDecision
 from procrastinate.contrib.django import app
 from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import UniqueViolation
-from procrastinate.jobs import Status
+from procrastinate.jobs import Job, Status
 
-from cgexplorer import ingest
-from cgexplorer.oci import docker_config, registry
+from cgexplorer import ingest, registries, stopping
 from cgexplorer.oci import reference as references
 from cgexplorer.oci.errors import OciError, Unreachable
 from cgexplorer.oci.reference import Reference
@@ -47,12 +47,27 @@ KEEP_NIGHTLY = dt.timedelta(days=7)  # that it was queued; its run is kept
 
 
 class TryAgain(Exception):
-    """It failed for a reason that may pass."""
+    """It failed for a reason that may pass; a registry may have said when."""
+
+    def __init__(self, reason: str, after_s: float | None = None) -> None:
+        super().__init__(reason)
+        self.after_s = after_s
 
 
-# Without a limit: attempts are counted in the activity, which must be ended by one of them. That includes those that
-# the database cut off before their failure could be written.
-RETRY = RetryStrategy(wait=4, linear_wait=6, retry_exceptions=[TryAgain, DatabaseError])
+class Patiently(BaseRetryStrategy):
+    """Without a limit: attempts are counted in the activity, which must be ended by one of them. That includes those
+    that the database cut off before their failure could be written, and those that we broke off to stop."""
+
+    def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
+        if isinstance(exception, stopping.Interrupted):
+            return RetryDecision(retry_in={"seconds": 0})
+        if not isinstance(exception, TryAgain | DatabaseError):
+            return None
+        asked_s = exception.after_s if isinstance(exception, TryAgain) else None
+        return RetryDecision(retry_in={"seconds": math.ceil(asked_s or 0) or 4 + 6 * job.attempts})
+
+
+RETRY = Patiently()
 
 
 def defer_fetch(reference: Reference) -> Activity:
@@ -90,8 +105,7 @@ def fetch(*, activity_id: int) -> None:
         if activity is None:
             return
         reference = references.parse(activity.subject)
-        insecure = settings.INSECURE_REGISTRIES
-        with registry.connect(reference, insecure=insecure, docker_config=docker_config.default_path()) as source:
+        with registries.connect(reference) as source:
             report = ingest.ingest(
                 reference,
                 source,
@@ -99,6 +113,8 @@ def fetch(*, activity_id: int) -> None:
                 now=timezone.now(),
                 progress=lambda step, done, total: activities.progress(activity_id, step, done, total),
             )
+        if source.failure is not None and activity.attempts < MAX_ATTEMPTS:
+            raise source.failure  # what could be read is stored; the rest is asked for again
         manifest = Manifest.objects.get(image__name=reference.name, digest=report.digest)
         activities.end(activity_id, run=manifest.run)
         defer_conformance(reference.name)
@@ -130,6 +146,7 @@ def reverify_all(*, activity_id: int, image_id: int | None) -> None:
         done = set(reverified.runs(activity).values_list("manifest_id", flat=True))
         unread = []
         for number, manifest in enumerate(wanted):
+            stopping.check()
             if manifest.pk in done:
                 continue
             activities.progress(activity_id, f"Checking {manifest.image.name} again", number, len(wanted))
@@ -144,11 +161,7 @@ def reverify_all(*, activity_id: int, image_id: int | None) -> None:
 
 def ask_again(manifest: Manifest, *, trigger: str) -> VerificationRun:
     """Verify what the registry of this manifest holds for it now. Raises OciError; the last verdict then stays."""
-    with registry.connect(
-        manifest.image.registry.host,
-        insecure=settings.INSECURE_REGISTRIES,
-        docker_config=docker_config.default_path(),
-    ) as source:
+    with registries.connect(manifest.image.registry.host) as source:
         return ingest.reverify(manifest, now=timezone.now(), trigger=trigger, live=source)
 
 
@@ -167,7 +180,7 @@ def ask_tuf() -> TrustUpdate:
     """Ask the TUF mirror for the newest public-good root. The answer, or why there is none, is stored and returned."""
     mirror = settings.TUF_MIRROR
     try:
-        with Transport(insecure=settings.INSECURE_REGISTRIES) as transport:
+        with Transport(trusted=registries.trusted()) as transport:
             found = trust_refresh.refresh(
                 settings.CGEXPLORER_HOME / "tuf" / "public-good", mirror, transport, seen=trust.seen_versions()
             )
@@ -199,7 +212,7 @@ def defer_conformance(image_name: str) -> None:
         check_conformance.defer(sbom_id=sbom.pk)
 
 
-@app.task(name="conformance", queue="conformance")
+@app.task(name="conformance", queue="conformance", retry=RETRY)
 def check_conformance(*, sbom_id: int) -> None:
     """An opinion, never a gate: in a process of its own that is stopped when it takes too long."""
     sbom = Sbom.objects.select_related("document").filter(pk=sbom_id, conformance={}).first()
@@ -246,9 +259,13 @@ def _attempt(activity_id: int) -> Iterator[Activity | None]:
         activity = None
     try:
         yield activity
+    except stopping.Interrupted:
+        if activity is not None:
+            activities.broken_off(activity.pk)
+        raise
     except Unreachable as error:
         _again_or_end(activity, str(error))
-        raise TryAgain(str(error)) from error
+        raise TryAgain(str(error), error.retry_after_s) from error
     except OciError as error:
         activities.end(activity_id, error=str(error))
     except Manifest.DoesNotExist:

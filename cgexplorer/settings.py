@@ -12,6 +12,8 @@ from croniter import croniter  # type: ignore[import-untyped]  # comes with proc
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.csp import CSP
 
+from cgexplorer import stopping
+
 BASE_DIR = Path(__file__).resolve().parent.parent
 CGEXPLORER_HOME = Path(os.environ.get("CGEXPLORER_HOME", BASE_DIR / ".cgexplorer")).absolute()
 # A production server refuses to start with anything generated; the localhost demo generates what it needs.
@@ -53,6 +55,8 @@ def _database() -> dict[str, Any]:
 
 
 SECRET_KEY = _secret_key()
+# Older keys, newest first: they still open what they sealed (registry credentials, sessions).
+SECRET_KEY_FALLBACKS = os.environ.get("SECRET_KEY_FALLBACKS", "").split()
 DEBUG = False
 HOST = os.environ.get("HOST", "127.0.0.1")
 PORT = int(os.environ.get("PORT", "8000"))
@@ -173,6 +177,8 @@ if PRODUCTION:
     CSRF_COOKIE_SECURE = True
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
+# A worker that is to stop waits a second for its jobs and then tells them to; these end within another.
+PROCRASTINATE_WORKER_DEFAULTS = {"shutdown_graceful_timeout": 1, "task_middleware": [stopping.told_by_worker]}
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20  # bytes
 LOGGING = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import datetime as dt
 import os
 import signal
 import subprocess
@@ -11,19 +12,21 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.core.management import call_command
 from django.db import OperationalError, connection
+from django.utils import timezone
 from procrastinate import App
 from procrastinate.contrib.django import app
 from procrastinate.jobs import Job
 
 from cgexplorer import jobs
 from cgexplorer.oci import reference as references
-from cgexplorer.store.models import Activity, Manifest, Tag, VerificationRun
+from cgexplorer.store.models import Activity, Manifest, Registry, Tag, VerificationRun
 from cgexplorer.store.record import activities
 from tests.fakes.registry import FakeRegistry, Fault
 from tests.ingesting import allow, fetch, signed_image
@@ -110,6 +113,51 @@ def test_a_registry_that_is_down_is_asked_three_times_and_the_reason_is_kept() -
     assert failed.attempts == jobs.MAX_ATTEMPTS
     assert "registry.invalid" in failed.error
     assert failed.finished_at is not None
+
+
+def test_a_registry_that_asks_for_silence_is_left_alone_for_so_long(registry: FakeRegistry, settings: Any) -> None:
+    settings.INSECURE_REGISTRIES = frozenset([registry.host])
+    registry.fault, registry.retry_after = Fault.TOO_MANY, "1800"
+    activity = jobs.defer_fetch(references.parse(f"{registry.host}/team/python:3.14.7"))
+    with pytest.raises(jobs.TryAgain, match="429") as failure:
+        jobs.fetch(activity_id=activity.pk)
+    decision = jobs.RETRY.get_retry_decision(exception=failure.value, job=queued_fetch(activity, attempts=1))
+    assert decision is not None
+    assert decision.retry_at == pytest.approx(timezone.now() + dt.timedelta(seconds=1800), abs=dt.timedelta(minutes=1))
+    waiting = Activity.objects.get(pk=activity.pk)
+    assert (waiting.state, "429" in waiting.error) == ("queued", True)
+
+
+def test_what_could_not_be_read_is_asked_for_again_and_the_rest_is_there(registry: FakeRegistry, settings: Any) -> None:
+    settings.INSECURE_REGISTRIES = frozenset([registry.host])
+    registry.fault, registry.fault_at, registry.retry_after = Fault.TOO_MANY, "/referrers/", "1800"
+    activity = jobs.defer_fetch(references.parse(f"{registry.host}/team/python:3.14.7"))
+    with pytest.raises(jobs.TryAgain, match="429"):
+        jobs.fetch(activity_id=activity.pk)
+    assert Tag.objects.get(name="3.14.7").manifest.is_index
+    Registry.objects.update(ask_again_at=None)
+    registry.fault = Fault.NONE
+    jobs.fetch(activity_id=activity.pk)
+    assert Activity.objects.get(pk=activity.pk).state == "done"
+
+
+@pytest.mark.parametrize("fault", [Fault.SILENT, Fault.TOO_MANY])
+def test_a_worker_that_waits_for_a_registry_stops_at_once_and_its_job_is_queued_again(
+    registry: FakeRegistry, fault: Fault
+) -> None:
+    registry.fault, registry.fault_at, registry.retry_after = fault, "/blobs/", "60"
+    activity = jobs.defer_fetch(references.parse(f"{registry.host}/team/python:3.14.7"))
+    with worker(registry) as first:
+        until(lambda: registry.hits[fault] > 0, "a request that is not answered")
+        first.terminate()
+        assert first.wait(10) == 0
+    left = Activity.objects.get(pk=activity.pk)
+    assert (left.state, left.attempts, left.error) == ("queued", 0, "")
+    registry.fault = Fault.NONE
+    with worker(registry):
+        until(lambda: state_of(activity) == "done", "the next worker")
+    assert Activity.objects.get(pk=activity.pk).attempts == 1
+    assert Manifest.objects.count() == 3
 
 
 def test_an_unknown_tag_is_not_asked_for_again(registry: FakeRegistry) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import threading
 from collections.abc import Callable
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
@@ -11,13 +12,29 @@ from cgexplorer.oci.errors import Refused, Unreachable
 type Address = IPv4Address | IPv6Address
 type Resolver = Callable[[str, int], list[str]]
 
+TIMEOUT_S = 5.0
 _NAT64 = IPv6Network("64:ff9b::/96")
 _IPV4_COMPATIBLE = IPv6Network("::/96")
 
 
 def system_resolver(host: str, port: int) -> list[str]:
-    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-    return list(dict.fromkeys(str(address[0]) for *_, address in found))
+    """By the system, in a thread that is left behind when it takes too long: getaddrinfo knows no time-out."""
+    found: list[str] = []
+    failure: list[OSError] = [TimeoutError("the name server did not answer")]
+
+    def ask() -> None:
+        try:
+            answers = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+            found.extend(dict.fromkeys(str(address[0]) for *_, address in answers))
+        except (OSError, UnicodeError) as error:
+            failure[0] = error if isinstance(error, OSError) else OSError("no host name")
+
+    asking = threading.Thread(target=ask, name="resolver", daemon=True)
+    asking.start()
+    asking.join(TIMEOUT_S)
+    if not found:
+        raise failure[0]
+    return found
 
 
 def resolve(host: str, port: int, *, private_allowed: bool, resolver: Resolver = system_resolver) -> tuple[str, ...]:

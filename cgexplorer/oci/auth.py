@@ -32,8 +32,11 @@ class _Token(msgspec.Struct):
 class Authorizer:
     """Keeps the authorisations of one registry. Credentials go to its own origin or its known token service only."""
 
-    def __init__(self, transport: Transport, base: str, credentials: Credentials | None) -> None:
+    def __init__(
+        self, transport: Transport, base: str, credentials: Credentials | None, token_service: str = ""
+    ) -> None:
         self._transport, self._base, self._credentials = transport, base, credentials
+        self._token_service = token_service or _KNOWN_REALMS.get(split(base)[1], "")
         self._lock = Lock()
         self._kept: dict[str, tuple[str, float]] = {}
 
@@ -50,7 +53,9 @@ class Authorizer:
             if split(refusal.url)[:3] != split(self._base)[:3]:
                 raise Unauthorized(self._sentence("sends us to another host, which refuses us"))
             challenges = _challenges(refusal.headers.get("www-authenticate", ""))
-            if "bearer" in challenges:
+            if "bearer" in challenges and self._credentials and self._credentials.is_bearer:
+                text, life_s = f"Bearer {self._credentials.secret}", _LONGEST_LIFE_S
+            elif "bearer" in challenges:
                 text, life_s = self._bearer(challenges["bearer"], repository)
             elif "basic" in challenges and self._credentials:
                 text, life_s = self._credentials.basic(), _LONGEST_LIFE_S
@@ -92,7 +97,7 @@ class Authorizer:
         scheme, host, port, _ = split(realm)
         own_scheme, own_host, own_port, _ = split(self._base)
         same = (scheme, host, port) == (own_scheme, own_host, own_port)
-        return same or (netloc(scheme, host, port) == _KNOWN_REALMS.get(own_host) and scheme == "https")
+        return same or (scheme == own_scheme and netloc(scheme, host, port) == self._token_service)
 
     def _sentence(self, what: str) -> str:
         host = split(self._base)[1]

@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import ssl
-from threading import BoundedSemaphore
+from threading import BoundedSemaphore, Lock
 from urllib.parse import SplitResult, urlsplit
 
-import httpx
+import httpcore
+import msgspec
 
 from cgexplorer.oci import addresses
 from cgexplorer.oci.errors import Refused
+from cgexplorer.oci.wire import Wire
 
 PARALLEL_PER_HOST = 3
+KEEP_IDLE_S = 5.0
 _DEFAULT_PORT = {"http": 80, "https": 443}
 
 
@@ -21,20 +24,23 @@ class Origin:
     def __init__(self, scheme: str, host: str, port: int, pinned: tuple[str, ...], tls: ssl.SSLContext) -> None:
         self.scheme, self.host, self.port = scheme, host, port
         self.slots = BoundedSemaphore(PARALLEL_PER_HOST)
+        self.is_failing = False  # the last request to it was given up after all its retries
         self._pinned = pinned
         self._turn = 0
-        limits = httpx.Limits(max_connections=PARALLEL_PER_HOST, max_keepalive_connections=PARALLEL_PER_HOST)
-        self.connections = httpx.HTTPTransport(verify=tls, trust_env=False, limits=limits)
+        self.wire = Wire(lambda: self._pinned[self._turn % len(self._pinned)])
+        self.connections = httpcore.ConnectionPool(
+            ssl_context=tls,
+            max_connections=PARALLEL_PER_HOST,
+            max_keepalive_connections=PARALLEL_PER_HOST,
+            keepalive_expiry=KEEP_IDLE_S,
+            network_backend=self.wire,
+        )
 
-    def url(self, parts: SplitResult) -> httpx.URL:
-        """The URL with the checked address in the place of the name."""
-        target = parts.path or "/"
-        raw_path = target + (f"?{parts.query}" if parts.query else "")
-        address = self._pinned[self._turn % len(self._pinned)]
-        try:
-            return httpx.URL(scheme=self.scheme, host=address, port=self.port, raw_path=raw_path.encode("ascii"))
-        except httpx.InvalidURL as error:
-            raise Refused("A registry sent an address that is not a proper URL.") from error
+    def url(self, parts: SplitResult) -> httpcore.URL:
+        target = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+        return httpcore.URL(
+            scheme=self.scheme.encode(), host=self.host.encode(), port=self.port, target=target.encode()
+        )
 
     def next_address(self) -> None:
         """After a failed connection: another address of the same host."""
@@ -69,24 +75,35 @@ def split(url: str) -> tuple[str, str, int, SplitResult]:
     return parts.scheme, host, _DEFAULT_PORT[parts.scheme] if port is None else port, parts
 
 
+class Trusted(msgspec.Struct, frozen=True):
+    """What an administrator allows beyond the public internet by https; hosts are spelled as in references."""
+
+    insecure: frozenset[str] = frozenset()  # plain http, and addresses that are not public
+    private: frozenset[str] = frozenset()  # https at addresses that are not public
+
+
 class Origins:
     """All origins talked to, each resolved and checked once."""
 
-    def __init__(self, insecure: frozenset[str], resolver: addresses.Resolver, tls: ssl.SSLContext) -> None:
-        self.insecure = insecure
+    def __init__(self, trusted: Trusted, resolver: addresses.Resolver, tls: ssl.SSLContext) -> None:
+        self.trusted = trusted
         self._resolver, self._tls = resolver, tls
         self._known: dict[tuple[str, str, int], Origin] = {}
+        self._lock = Lock()
 
     def of(self, url: str) -> tuple[Origin, SplitResult]:
-        """`Refused` for plain http and for addresses that are not public, unless the host is listed as insecure."""
+        """`Refused` for plain http and for addresses that are not public, unless an administrator listed the host."""
         scheme, host, port, parts = split(url)
-        listed = netloc(scheme, host, port) in self.insecure or f"{host}:{port}" in self.insecure
-        if scheme != "https" and not listed:
+        names = {netloc(scheme, host, port), f"{host}:{port}"}
+        is_insecure = not names.isdisjoint(self.trusted.insecure)
+        if scheme != "https" and not is_insecure:
             raise Refused(f"{host} would be asked without TLS. List it as an insecure registry if that is meant.")
         key = (scheme, host, port)
-        if key not in self._known:
-            pinned = addresses.resolve(host, port, private_allowed=listed, resolver=self._resolver)
-            self._known.setdefault(key, Origin(scheme, host, port, pinned, self._tls))
+        with self._lock:  # two threads must not get two answers from the name server
+            if key not in self._known:
+                may_be_private = is_insecure or not names.isdisjoint(self.trusted.private)
+                pinned = addresses.resolve(host, port, private_allowed=may_be_private, resolver=self._resolver)
+                self._known[key] = Origin(scheme, host, port, pinned, self._tls)
         return self._known[key], parts
 
     def close(self) -> None:

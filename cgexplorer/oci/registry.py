@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Self
 from urllib.parse import urljoin
@@ -24,9 +25,10 @@ from cgexplorer.oci.errors import (
     Unreachable,
 )
 from cgexplorer.oci.manifest import ACCEPTED_TYPES, MAX_MANIFEST_BYTES, OCI_INDEX, Descriptor, Manifest
-from cgexplorer.oci.origin import split
+from cgexplorer.oci.origin import Trusted, split
+from cgexplorer.oci.patience import Patience
 from cgexplorer.oci.reference import DEFAULT_REGISTRY, Reference, check_host, is_repository, is_tag
-from cgexplorer.oci.transport import Answer, Patience, Transport
+from cgexplorer.oci.transport import Answer, Transport
 
 MAX_LIST_BYTES = 4 << 20
 MAX_BLOB_BYTES = 32 << 20
@@ -34,7 +36,8 @@ MAX_PAGES = 200
 MAX_TAGS = 100_000
 MAX_REFERRERS = 100_000
 _ACCEPT = ", ".join(ACCEPTED_TYPES)
-_NO_REFERRERS_API = frozenset({400, 404, 405, 406, 501})
+# 303: GHCR sends whoever asks for referrers to a page of github.com, which is no answer to the question.
+_NO_REFERRERS_API = frozenset({303, 400, 404, 405, 406, 501})
 _LINK = re.compile(r'<([^<>]*)>((?:\s*;\s*[^,;<>"=]+(?:=(?:"[^"]*"|[^,;<>"]*))?)*)')
 
 
@@ -42,17 +45,23 @@ def connect(
     reference_or_host: Reference | str,
     *,
     insecure: frozenset[str] = frozenset(),
+    trusted: Trusted | None = None,
+    credentials: Credentials | None = None,
+    token_service: str = "",
     docker_config: Path | None = None,
     patience: Patience | None = None,
 ) -> Registry:
     """The registry of a reference, or the one named `host[:port]`.
 
-    `insecure` lists the hosts (spelled as in references) that are asked by plain http and may have private addresses.
-    Without `docker_config` no credentials are used; Docker's own file is at `docker_config.default_path()`.
+    `insecure` lists the hosts (spelled as in references) that are asked by plain http and may have private addresses;
+    `trusted` says more. Without `credentials`, those of `docker_config` are used, which for Docker's own file is
+    `docker_config.default_path()`. `token_service` is a host beside the registry's own that may see them.
     """
     host = check_host(reference_or_host) if isinstance(reference_or_host, str) else reference_or_host.registry
-    credentials = stored_credentials(host, docker_config)
-    return Registry(host, Transport(insecure=insecure, patience=patience), credentials)
+    patience = patience or Patience()
+    known = credentials or stored_credentials(host, docker_config, stop=patience.stop)
+    transport = Transport(trusted=trusted or Trusted(insecure), patience=patience)
+    return Registry(host, transport, known, token_service=token_service)
 
 
 class Registry:
@@ -66,14 +75,16 @@ class Registry:
         transport: Transport,
         credentials: Credentials | None = None,
         *,
+        token_service: str = "",
         max_blob_bytes: int = MAX_BLOB_BYTES,
     ) -> None:
         self.host = host
         self.max_blob_bytes = max_blob_bytes
-        scheme = "http" if host in transport.origins.insecure else "https"
+        scheme = "http" if host in transport.origins.trusted.insecure else "https"
         self._base = f"{scheme}://{'registry-1.docker.io' if host == DEFAULT_REGISTRY else host}"
         self._transport = transport
-        self._authorizer = Authorizer(transport, self._base, credentials)
+        self._authorizer = Authorizer(transport, self._base, credentials, token_service)
+        self._head: bool | None = None  # whether HEAD tells the truth; None: not known yet
 
     def __enter__(self) -> Self:
         return self
@@ -84,17 +95,28 @@ class Registry:
     def close(self) -> None:
         self._transport.close()
 
+    @property
+    def failure(self) -> Unreachable | None:
+        """Of the last request that was given up: what was read is complete only without one."""
+        return self._transport.failure
+
     def resolve(self, repository: str, tag: str) -> str:
         if not is_tag(tag):
             raise ReferenceError(f"{tag[:80]!a} is not a tag.")
         what = f"the tag {tag} of {self.host}/{repository}"
-        head = self._ask("HEAD", repository, f"manifests/{tag}", what, MAX_MANIFEST_BYTES, _ACCEPT)
-        told = head.headers.get("docker-content-digest", "")
-        if head.status == 404:
-            raise NotFound(f"The registry does not have {what}.")
-        if head.status == 200 and digests.is_digest(told):
-            return told
-        answer = self._good(self._ask("GET", repository, f"manifests/{tag}", what, MAX_MANIFEST_BYTES, _ACCEPT), what)
+        if self._head is not False:
+            head = self._ask("HEAD", repository, f"manifests/{tag}", what, MAX_MANIFEST_BYTES, _ACCEPT)
+            told = head.headers.get("docker-content-digest", "")
+            if head.status == 404 and self._head:
+                raise NotFound(f"The registry does not have {what}.")
+            if head.status == 200 and digests.is_digest(told):
+                self._head = True
+                return told
+        # HEAD is refused (405, 403), says no digest (ECR once), or is 404 for what GET answers (Nexus): GET decides,
+        # and tells whether the next 404 may be believed.
+        answer = self._ask("GET", repository, f"manifests/{tag}", what, MAX_MANIFEST_BYTES, _ACCEPT)
+        self._head = answer.status == 404 if self._head is None else self._head
+        self._good(answer, what)
         found = digests.of(answer.body)
         if answer.headers.get("docker-content-digest", found) != found:
             raise DigestMismatch(f"The registry sent other bytes for {what} than it says.")
@@ -124,7 +146,11 @@ class Registry:
 
     def tags(self, repository: str) -> Iterator[str]:
         number = 0
-        for page in self._pages(repository, "tags/list?n=1000", f"the tags of {self.host}/{repository}", "*/*"):
+        what = f"the tags of {self.host}/{repository}"
+        first = self._ask("GET", repository, "tags/list?n=1000", what, MAX_LIST_BYTES)
+        if first.status in (400, 405):  # fewer at a time, then: each registry has a limit, and its own way to say so
+            first = self._ask("GET", repository, "tags/list", what, MAX_LIST_BYTES)
+        for page in self._pages(repository, what, "*/*", first):
             try:
                 listed = strict_json.loads(page.body, max_bytes=MAX_LIST_BYTES).get("tags")
             except Malformed as error:
@@ -149,7 +175,7 @@ class Registry:
         except Malformed:  # a proxy's page of HTML with status 200 is no answer
             return self._fallback(repository, digest)
         found: list[Descriptor] = []
-        for page in self._pages(repository, f"referrers/{digest}", what, OCI_INDEX, first):
+        for page in self._pages(repository, what, OCI_INDEX, first):
             found.extend(manifest.descriptors(page.body))
             if len(found) > MAX_REFERRERS:
                 raise TooLarge(f"The registry lists more than {MAX_REFERRERS} manifests as {what}.")
@@ -160,21 +186,24 @@ class Registry:
             listed = self.resolve(repository, digest.replace(":", "-"))
         except NotFound:
             return ()
+        # GitLab and GHCR answer `sha256-<hex>` with the image itself. An index is not its own list of referrers.
         return () if listed == digest else self.manifest(repository, listed).children
 
-    def _pages(
-        self, repository: str, path: str, what: str, accept: str, first: Answer | None = None
-    ) -> Iterator[Answer]:
+    def _pages(self, repository: str, what: str, accept: str, first: Answer) -> Iterator[Answer]:
         """Page after page by `Link`, on this registry only, never the same twice."""
         seen: set[str] = set()
-        answer = self._good(first or self._ask("GET", repository, path, what, MAX_LIST_BYTES, accept), what)
+        answer = self._good(first, what)
         while True:
             yield answer
             url = _next_page(answer)
             if not url:
                 return
-            if split(url)[:3] != split(self._base)[:3]:
+            _, host, port, parts = split(url)
+            _, own_host, own_port, _ = split(self._base)
+            if host != own_host or port not in (own_port, 80, 443):
                 raise Refused(f"The registry continues {what} on another host.")
+            # Behind a proxy that ends TLS, registries name themselves by http: the path is what counts.
+            url = f"{self._base}{parts.path}{'?' if parts.query else ''}{parts.query}"
             if url in seen or len(seen) >= MAX_PAGES:
                 raise Malformed(f"The registry never ends {what}.")
             seen.add(url)
@@ -186,12 +215,14 @@ class Registry:
         return self._ask_url(method, f"{self._base}/v2/{repository}/{path}", repository, what, max_bytes, accept)
 
     def _ask_url(self, method: str, url: str, repository: str, what: str, max_bytes: int, accept: str) -> Answer:
+        see_other = "/referrers/" not in url
+        send = partial(self._transport.send, method, url, max_bytes=max_bytes, accept=accept, see_other=see_other)
         sent = self._authorizer.header(repository)
-        answer = self._transport.send(method, url, max_bytes=max_bytes, accept=accept, authorization=sent)
+        answer = send(authorization=sent)
         if answer.status == 401:
             sent = self._authorizer.answer(answer, repository, sent)
-            answer = self._transport.send(method, url, max_bytes=max_bytes, accept=accept, authorization=sent)
-        if answer.status in (401, 403):
+            answer = send(authorization=sent)
+        if answer.status == 401 or (answer.status == 403 and method != "HEAD"):
             raise Unauthorized(
                 f"The registry {self.host} does not let us read {what} (it answered {answer.status}). "
                 "Some registries say so of repositories that do not exist."

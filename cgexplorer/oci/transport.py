@@ -2,40 +2,31 @@
 
 from __future__ import annotations
 
-import random
 import ssl
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Self
 from urllib.parse import urlencode, urljoin
 
-import httpx
+import httpcore
 import msgspec
 
 from cgexplorer.oci import addresses
 from cgexplorer.oci.errors import Malformed, Refused, TooLarge, Unreachable
-from cgexplorer.oci.origin import Origin, Origins, split
+from cgexplorer.oci.origin import Origin, Origins, Trusted, split
+from cgexplorer.oci.patience import Patience
+from cgexplorer.oci.wire import Limits
 
 MAX_REDIRECTS = 3
 MAX_ERROR_BYTES = 64 << 10
 USER_AGENT = "cgexplorer"
+_SECONDS_OF_A_DATE = 1e9  # nobody asks for 30 years
 _REDIRECT = frozenset({301, 302, 303, 307, 308})
 _TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
-
-
-class Patience(msgspec.Struct, frozen=True):
-    """How long to wait for whom. Tests replace the clock, real users may lower the numbers."""
-
-    connect_s: float = 5
-    first_byte_s: float = 15  # and between any two
-    exchange_s: float = 120  # the whole answer
-    attempts: int = 5
-    longest_wait_s: float = 120  # all waits of one request together; a longer Retry-After ends the request
-    sleep: Callable[[float], None] = time.sleep
-    clock: Callable[[], float] = time.monotonic
-    jitter: Callable[[float, float], float] = random.uniform
+# Two different values of these are two answers in one: which of them is meant would be our guess.
+_ONCE = frozenset({"content-type", "content-encoding", "docker-content-digest", "location"})
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -50,18 +41,22 @@ class _TryAgain(Unreachable):
 
 
 class Transport:
-    """Sends requests; several threads may. Raises `Unreachable`, `Refused`, `TooLarge` or `Malformed`, nothing else."""
+    """Sends requests; several threads may.
+
+    Raises `Unreachable`, `Refused`, `TooLarge` or `Malformed`, and `Interrupted` when the process is to stop.
+    """
 
     def __init__(
         self,
         *,
-        insecure: frozenset[str] = frozenset(),
+        trusted: Trusted | None = None,
         patience: Patience | None = None,
         resolver: addresses.Resolver = addresses.system_resolver,
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.patience = patience or Patience()
-        self.origins = Origins(insecure, resolver, tls or _system_tls())
+        self.failure: Unreachable | None = None  # of the last request that was given up
+        self.origins = Origins(trusted or Trusted(), resolver, tls or _system_tls())
 
     def __enter__(self) -> Self:
         return self
@@ -81,36 +76,47 @@ class Transport:
         accept: str = "*/*",
         authorization: str = "",
         form: Mapping[str, str] | None = None,
+        see_other: bool = True,
     ) -> Answer:
-        """The final answer, whatever its status, after redirects and retries. `authorization` stays with its origin."""
+        """The final answer, whatever its status, after redirects and retries. `authorization` stays with its origin.
+
+        Without `see_other` a 303, which leads to something else than what was asked for, is itself the answer.
+        """
         headers = {"Accept": accept, **({"Authorization": authorization} if authorization else {})}
         body = urlencode(form).encode() if form is not None else None
         waited = 0.0
-        for attempt in range(1, self.patience.attempts + 1):
+        asked_first, _ = self.origins.of(url)
+        attempts = 1 if asked_first.is_failing else self.patience.attempts
+        for attempt in range(1, attempts + 1):
             failure: Unreachable
             wait_s = self.patience.jitter(0, min(30.0, 0.5 * 2**attempt))
             try:
-                answer = self._follow(method, url, headers, body, max_bytes)
+                answer = self._follow(method, url, headers, body, max_bytes, see_other)
             except _TryAgain as error:
                 failure = Unreachable(str(error))
             else:
                 if answer.status not in _TRY_AGAIN:
+                    asked_first.is_failing = False
                     return answer
                 failure = Unreachable(f"{split(url)[1]} answered {answer.status} {_meaning(answer.status)}.")
                 if (asked := _retry_after_s(answer.headers.get("retry-after", ""))) is not None:
                     wait_s = asked
                     failure.retry_after_s = asked
-            if attempt == self.patience.attempts or waited + wait_s > self.patience.longest_wait_s:
+            if attempt == attempts or waited + wait_s > self.patience.longest_wait_s:
                 break
             waited += wait_s
-            self.patience.sleep(wait_s)
-        failure.args = (f"{failure} Tried {attempt} times.",)
+            self.patience.wait(wait_s)
+        asked_first.is_failing = True
+        self.failure = failure
+        failure.args = (f"{failure} Tried {attempt} times." if attempt > 1 else str(failure),)
         raise failure
 
-    def _follow(self, method: str, url: str, headers: dict[str, str], body: bytes | None, max_bytes: int) -> Answer:
+    def _follow(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | None, max_bytes: int, see_other: bool
+    ) -> Answer:
         for _ in range(MAX_REDIRECTS + 1):
             origin, answer = self._exchange(method, url, headers, body, max_bytes)
-            if answer.status not in _REDIRECT or body is not None:
+            if answer.status not in _REDIRECT or body is not None or (answer.status == 303 and not see_other):
                 return answer
             target = urljoin(url, answer.headers.get("location", ""))
             if origin.scheme == "https" and split(target)[0] != "https":
@@ -126,59 +132,78 @@ class Transport:
     ) -> tuple[Origin, Answer]:
         origin, parts = self.origins.of(url)
         patience = self.patience
-        timeout = httpx.Timeout(patience.first_byte_s, connect=patience.connect_s, pool=patience.exchange_s)
         own = {"Host": origin.authority, "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
         if body is not None:
-            own["Content-Type"] = "application/x-www-form-urlencoded"
-        request = httpx.Request(
+            own |= {"Content-Type": "application/x-www-form-urlencoded", "Content-Length": str(len(body))}
+        idle_s = patience.first_byte_s
+        request = httpcore.Request(
             method,
             origin.url(parts),
-            headers={**own, **headers},
+            headers=[(name.encode(), text.encode()) for name, text in {**own, **headers}.items()],
             content=body,
-            extensions={"timeout": timeout.as_dict(), "sni_hostname": origin.host},
+            extensions={
+                "timeout": {"connect": patience.connect_s, "read": idle_s, "write": idle_s, "pool": patience.exchange_s}
+            },
         )
         with origin.slots:
-            started = patience.clock()
+            limits = Limits(patience.clock, patience.stop, origin.host, patience.connect_s + patience.first_byte_s)
+            origin.wire.begin(limits)
+            until = patience.clock() + patience.exchange_s
             try:
                 response = origin.connections.handle_request(request)
                 try:
-                    content = self._read(response, method, max_bytes, started, origin.host)
+                    names = _headers(response, origin.host)
+                    limits.body(until, max_bytes if response.status == 200 else MAX_ERROR_BYTES)
+                    content = self._read(response, names, method, max_bytes, origin.host)
                 finally:
                     response.close()
-            except httpx.ConnectError as error:
+            except httpcore.ConnectError as error:
                 origin.next_address()
                 raise _no_connection(error, origin.host) from error
-            except httpx.TimeoutException as error:
+            except httpcore.TimeoutException as error:
                 origin.next_address()
+                if patience.clock() >= until:  # it did answer, without end: asking again would be its pleasure
+                    raise Unreachable(
+                        f"{origin.host} took more than {patience.exchange_s:g} s for one answer."
+                    ) from error
                 raise _TryAgain(f"{origin.host} did not answer in time.") from error
-            except httpx.HTTPError as error:
+            except (httpcore.NetworkError, httpcore.ProtocolError) as error:
                 raise _TryAgain(f"{origin.host} broke off the connection or did not speak HTTP.") from error
-        names = {name.lower(): text for name, text in response.headers.items()}
-        return origin, Answer(response.status_code, names, content, url)
+        return origin, Answer(response.status, names, content, url)
 
-    def _read(self, response: httpx.Response, method: str, max_bytes: int, started: float, host: str) -> bytes:
+    def _read(
+        self, response: httpcore.Response, names: dict[str, str], method: str, max_bytes: int, host: str
+    ) -> bytes:
         """Counted while it streams. Bodies of errors are read so far as to keep the connection, and forgotten."""
-        good = response.status_code == 200
+        good = response.status == 200
         limit = max_bytes if good else MAX_ERROR_BYTES
         if method == "HEAD":
             return b""
-        if good and response.headers.get("content-encoding", "identity").lower() != "identity":
+        if good and names.get("content-encoding", "identity").lower() != "identity":
             raise Malformed(f"{host} sent a compressed answer that nobody asked for.")
-        declared = response.headers.get("content-length", "")
-        if good and declared.isdigit() and len(declared) < 20 and int(declared) > limit:
-            raise TooLarge(f"{host} offers {declared} bytes; at most {limit} are read here.")
+        declared = names.get("content-length", "")
+        if good and declared.isdigit() and (len(declared) > 19 or int(declared) > limit):
+            raise TooLarge(f"{host} offers {declared[:40]} bytes; at most {limit} are read here.")
         chunks: list[bytes] = []
         size = 0
-        for chunk in response.iter_raw():
+        for chunk in response.iter_stream():
             size += len(chunk)
             if size > limit and good:
                 raise TooLarge(f"{host} sends more than the {limit} bytes that are read here.")
-            if self.patience.clock() - started > self.patience.exchange_s:
-                raise Unreachable(f"{host} took more than {self.patience.exchange_s:g} s for one answer.")
             if size > limit:
                 break
             chunks.append(chunk)
         return b"".join(chunks) if good else b""
+
+
+def _headers(response: httpcore.Response, host: str) -> dict[str, str]:
+    names: dict[str, str] = {}
+    for raw_name, raw_text in response.headers:
+        name, text = raw_name.decode("ascii").lower(), raw_text.decode("latin-1")
+        if name in _ONCE and names.get(name, text) != text:
+            raise Malformed(f"{host} sent the header {name} twice, with two values.")
+        names[name] = f"{names[name]}, {text}" if name in names and name not in _ONCE else text
+    return names
 
 
 @cache
@@ -187,7 +212,7 @@ def _system_tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-def _no_connection(error: httpx.ConnectError, host: str) -> Unreachable:
+def _no_connection(error: httpcore.ConnectError, host: str) -> Unreachable:
     cause: BaseException | None = error
     while cause is not None:
         if isinstance(cause, ssl.SSLCertVerificationError):
@@ -201,9 +226,11 @@ def _meaning(status: int) -> str:
 
 
 def _retry_after_s(text: str) -> float | None:
-    """Seconds or a date, clamped to 1 s – 1 h (RFC 9110, 10.2.3)."""
+    """Seconds or a date, clamped to 1 s – 1 h (RFC 9110, 10.2.3). Docker Hub has sent the seconds of 1970."""
+    text = text.strip()
     if text.isascii() and text.isdigit():
-        return min(3600.0, max(1.0, float(text[:9])))
+        number = float(text[:18])
+        return min(3600.0, max(1.0, number - time.time() if number > _SECONDS_OF_A_DATE else number))
     try:
         return min(3600.0, max(1.0, parsedate_to_datetime(text).timestamp() - time.time()))
     except (ValueError, TypeError, OverflowError):

@@ -10,9 +10,13 @@ import math
 import resource
 import subprocess
 import sys
+import time
 from pathlib import Path
 
+from cgexplorer import stopping
+
 _MAX_MEMORY_BYTES = 1024**3  # the largest real document needs 460 MB
+_LOOK_EVERY_S = 0.5
 _MODULE = "cgexplorer.spdx.worker"
 _ROOT = Path(__file__).resolve().parents[2]
 
@@ -22,19 +26,32 @@ class WorkerError(Exception):
 
 
 def run(task: str, raw: bytes, timeout_s: float) -> bytes:
-    """The answer of `task` for these bytes. Raises WorkerError after `timeout_s` or when the process dies."""
+    """The answer of `task` for these bytes.
+
+    Raises WorkerError after `timeout_s` or when the process dies, Interrupted when ours is to stop.
+    """
     command = [sys.executable, "-W", "ignore", "-m", _MODULE, task, str(math.ceil(timeout_s))]
-    try:
-        done = subprocess.run(  # noqa: S603 our own interpreter and module, no words from outside
-            command, input=raw, capture_output=True, timeout=timeout_s, check=False, cwd=_ROOT
-        )
-    except subprocess.TimeoutExpired:
-        raise WorkerError(f"The reader needed more than {timeout_s:g} seconds for this document.") from None
-    if done.returncode != 0 or not done.stdout:
-        lines = done.stderr.decode("utf-8", "replace").strip().splitlines()
-        reason = lines[-1][:300] if lines else f"exit code {done.returncode}"
+    until = time.monotonic() + timeout_s
+    with subprocess.Popen(  # noqa: S603 our own interpreter and module, no words from outside
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=_ROOT
+    ) as process:
+        answer: tuple[bytes, bytes] | None = None
+        unsent: bytes | None = raw
+        while answer is None:
+            try:
+                answer = process.communicate(unsent, timeout=min(_LOOK_EVERY_S, timeout_s))
+            except subprocess.TimeoutExpired:
+                unsent = None  # the first call goes on sending it
+                if time.monotonic() > until or stopping.current()():
+                    process.kill()
+                    stopping.check()
+                    raise WorkerError(f"The reader needed more than {timeout_s:g} seconds for this document.") from None
+    said, complaint = answer
+    if process.returncode != 0 or not said:
+        lines = complaint.decode("utf-8", "replace").strip().splitlines()
+        reason = lines[-1][:300] if lines else f"exit code {process.returncode}"
         raise WorkerError(f"The reader gave no answer for this document: {reason}.")
-    return done.stdout
+    return said
 
 
 def main(arguments: list[str]) -> int:

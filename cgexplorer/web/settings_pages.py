@@ -6,8 +6,10 @@ from typing import Any
 
 import msgspec
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
+from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from cgexplorer.store.queries import registries as registry_queries
 from cgexplorer.store.queries import signers, trust_roots
 from cgexplorer.store.queries.trust_roots import RootStatus
 from cgexplorer.store.queries.universe import universe
@@ -36,7 +38,12 @@ def policy_list(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def registries(request: HttpRequest) -> HttpResponse:
-    return render_page(request, "policies/registries.html", "rows", {"registries": signers.registries()})
+    return render_page(
+        request,
+        "policies/registries.html",
+        "rows",
+        {"registries": registry_queries.registries(), "now": timezone.now()},
+    )
 
 
 @require_safe
@@ -72,8 +79,9 @@ def _policies() -> Table:
 
 
 def _registries() -> Table:
-    fields = ("host", "images", "added_at", "answered_at")
-    return fields, list(signers.registries().values_list(*fields))
+    fields = ("host", "images", "added_at", "answered_at", "access", "token_service", "username", "credentials_set_at")
+    rows = registry_queries.registries().values_list(*fields[:6], "credential__username", "credential__set_at")
+    return fields, list(rows)
 
 
 def _trust_roots() -> Table:

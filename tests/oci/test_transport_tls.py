@@ -16,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 from cgexplorer.oci.errors import Unreachable
+from cgexplorer.oci.origin import Trusted
 from cgexplorer.oci.transport import Patience, Transport
 
 NAME = "registry.example"
@@ -80,7 +81,7 @@ def port(certificate: Path, asked_names: list[str | None]) -> Iterator[int]:
 
 def transport(certificate: Path, *hosts: str) -> Transport:
     return Transport(
-        insecure=frozenset(hosts),
+        trusted=Trusted(private=frozenset(hosts)),
         patience=Patience(sleep=lambda _: None, attempts=1),
         resolver=lambda *_: ["127.0.0.1"],
         tls=ssl.create_default_context(cafile=str(certificate)),

@@ -9,6 +9,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from cgexplorer.oci.origin import Trusted
 from cgexplorer.oci.transport import Patience, Transport
 from cgexplorer.verify import trust_refresh
 from cgexplorer.verify.errors import MirrorUnreachable, RefreshRefused, TrustRootError
@@ -29,7 +30,7 @@ class Mirror(msgspec.Struct):
 
     def ask(self, folder: Path | None = None, *, seen: Versions | None = None, insecure: bool = True) -> Refreshed:
         host = self.address.removeprefix("http://")
-        with Transport(insecure=frozenset({host} if insecure else ()), patience=PATIENCE) as transport:
+        with Transport(trusted=Trusted(frozenset({host} if insecure else ())), patience=PATIENCE) as transport:
             return trust_refresh.refresh(
                 folder or self.folder, self.address, transport, first=self.tuf.first_root, seen=seen
             )

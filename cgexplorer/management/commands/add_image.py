@@ -4,14 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.conf import settings
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from cgexplorer import ingest, jobs
+from cgexplorer import ingest, jobs, registries
 from cgexplorer.management import telling
 from cgexplorer.management.store_command import StoreCommand
-from cgexplorer.oci import docker_config, registry
 from cgexplorer.oci import reference as references
 from cgexplorer.oci.errors import OciError, Unreachable
 from cgexplorer.oci.reference import Reference
@@ -41,9 +39,7 @@ class Command(StoreCommand):
         try:
             with (
                 telling.watched() as progress,
-                registry.connect(
-                    reference, insecure=settings.INSECURE_REGISTRIES, docker_config=docker_config.default_path()
-                ) as source,
+                registries.connect(reference) as source,
             ):
                 report = ingest.ingest(reference, source, trigger="ingest", now=timezone.now(), progress=progress)
         except OciError as error:

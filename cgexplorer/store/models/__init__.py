@@ -1,6 +1,7 @@
 """The schema. One module per stage of the data's journey; `record` writes it, `queries` reads it."""
 
 from cgexplorer.store.models.activity import Activity
+from cgexplorer.store.models.credential import RegistryCredential
 from cgexplorer.store.models.evidence import Attestation, Evidence, Payload, Signature, VerdictRow, VerificationRun
 from cgexplorer.store.models.image import Image, IndexEntry, Manifest, Registry, Tag, TagMove
 from cgexplorer.store.models.package import Component, ComponentCpe, ComponentImage, License, Package, PackageImage
@@ -8,30 +9,8 @@ from cgexplorer.store.models.policy import PolicyRow, TrustRoot, TrustUpdate
 from cgexplorer.store.models.sbom import Sbom, SbomDetail, SbomGraph, SbomPackages
 
 __all__ = [
-    "Activity",
-    "Attestation",
-    "Component",
-    "ComponentCpe",
-    "ComponentImage",
-    "Evidence",
-    "Image",
-    "IndexEntry",
-    "License",
-    "Manifest",
-    "Package",
-    "PackageImage",
-    "Payload",
-    "PolicyRow",
-    "Registry",
-    "Sbom",
-    "SbomDetail",
-    "SbomGraph",
-    "SbomPackages",
-    "Signature",
-    "Tag",
-    "TagMove",
-    "TrustRoot",
-    "TrustUpdate",
-    "VerdictRow",
+    "Activity", "Attestation", "Component", "ComponentCpe", "ComponentImage", "Evidence", "Image", "IndexEntry",
+    "License", "Manifest", "Package", "PackageImage", "Payload", "PolicyRow", "Registry", "RegistryCredential", "Sbom",
+    "SbomDetail", "SbomGraph", "SbomPackages", "Signature", "Tag", "TagMove", "TrustRoot", "TrustUpdate", "VerdictRow",
     "VerificationRun",
-]
+]  # fmt: skip

@@ -6,6 +6,9 @@ from django.db import models
 class Registry(models.Model):
     host = models.CharField(max_length=255, unique=True)  # "cgr.dev", "localhost:5000"
     added_at = models.DateTimeField(auto_now_add=True)
+    access = models.CharField(max_length=8, default="public")  # public, private, insecure: see queries.registries
+    token_service = models.CharField(max_length=255, blank=True)  # host that may see its credentials beside itself
+    ask_again_at = models.DateTimeField(null=True)  # it wants no question before (Retry-After)
 
     def __str__(self) -> str:
         return self.host

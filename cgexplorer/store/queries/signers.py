@@ -5,9 +5,9 @@ from __future__ import annotations
 import datetime as dt
 
 import msgspec
-from django.db.models import Count, Max, QuerySet
+from django.db.models import QuerySet
 
-from cgexplorer.store.models import PolicyRow, Registry
+from cgexplorer.store.models import PolicyRow
 from cgexplorer.store.queries.rows import rows
 
 
@@ -58,9 +58,3 @@ def licenses() -> tuple[LicenseUse, ...]:
 def policy_versions() -> QuerySet[PolicyRow]:
     """Every version, the newest of each policy first."""
     return PolicyRow.objects.select_related("trust_root").order_by("pattern", "name", "-version")
-
-
-def registries() -> QuerySet[Registry]:
-    return Registry.objects.annotate(
-        images=Count("image", distinct=True), answered_at=Max("image__observed_at")
-    ).order_by("host")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from django.db import connection, transaction
+from django.db.models import F
 from django.utils import timezone
 
 from cgexplorer.store.models import Activity, VerificationRun
@@ -47,6 +48,13 @@ def progress(activity_id: int, step: str, done: int, total: int) -> None:
 def again(activity_id: int, error: str) -> None:
     """It failed and will be tried again."""
     Activity.objects.filter(pk=activity_id).update(state=QUEUED, error=storable(error, 1000), updated_at=timezone.now())
+
+
+def broken_off(activity_id: int) -> None:
+    """Not by a failure but because the worker is to stop: that attempt does not count."""
+    Activity.objects.filter(pk=activity_id).update(
+        state=QUEUED, attempts=F("attempts") - 1, step="", updated_at=timezone.now()
+    )
 
 
 def forget(kind: str, *, older_than: dt.timedelta) -> None:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import base64
+import datetime as dt
 import json
 import re
-import socket
-import struct
 import threading
 from collections import Counter
 from dataclasses import dataclass, field
-from enum import StrEnum
+from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any, Self
@@ -18,43 +17,11 @@ from urllib.parse import parse_qs, urlsplit
 
 from cgexplorer.oci import digest as digests
 from cgexplorer.oci.manifest import OCI_INDEX, OCI_MANIFEST
+from tests.fakes.registry.faults import AT_TOKEN, Fault, Misbehaving, altered
+
+__all__ = ["FakeRegistry", "Fault", "Repository"]
 
 _PATH = re.compile(r"/v2/(?P<repository>.+)/(?P<what>manifests|blobs|tags|referrers)/(?P<name>[^/]+)")
-
-
-class Fault(StrEnum):
-    NONE = "none"
-    ERROR_500 = "500"
-    ERROR_503_ONCE = "503 once"
-    TOO_MANY = "429 with Retry-After"
-    TOO_MANY_ONCE = "429 once"
-    FORBIDDEN = "403"
-    UNAUTHORIZED_FOREVER = "401 whatever is sent"
-    NO_REPOSITORY = "404 repository"
-    RESET = "connection reset"
-    RESET_ONCE = "connection reset once"
-    TRUNCATED = "body shorter than its Content-Length"
-    WRONG_BYTES = "other bytes than the digest says"
-    WRONG_TYPE = "content type of another kind of manifest"
-    SLOW_BODY = "a byte now and then"
-    SILENT = "no answer at all"
-    GIANT_BODY = "endless body"
-    GIANT_DECLARED = "Content-Length of 10 GiB"
-    GZIPPED = "Content-Encoding nobody asked for"
-    REDIRECT_ELSEWHERE = "redirect to another host"
-    REDIRECT_LOOP = "redirect to itself"
-    REDIRECT_FILE = "redirect to a file"
-    REALM_ELSEWHERE = "token service on another host"
-    REALM_HTTP_PRIVATE = "token service on a private address"
-    ENDLESS_LINK = "Link to the same page"
-    GROWING_LINK = "Link to ever other pages"
-    LINK_ELSEWHERE = "Link to another host"
-    HTML = "HTML with status 200"
-    EMPTY = "empty body"
-    NOT_HTTP = "not HTTP"
-    IMAGE_FOR_ANY_TAG = "any missing tag is the image"
-    TOKEN_NOT_JSON = "token answer is HTML"
-    TOKEN_GIANT = "endless token answer"
 
 
 @dataclass
@@ -74,6 +41,13 @@ class FakeRegistry:
         self.basic_auth: tuple[str, str] | None = None
         self.head_tells_digest = True
         self.page_size = 1000
+        self.max_page = 10_000  # n above it is an error 400
+        self.link_base = ""  # what Link begins with: "" is relative
+        self.links = True  # whether there is one
+        self.referrers_status = 404  # without the API
+        self.retry_after = "7"
+        self.retry_date = format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1000), usegmt=True)
+        self.forms: list[str] = []  # posted to the token service
         self.fault = Fault.NONE
         self.fault_at = ""
         self.elsewhere = ""  # host:port for the faults that lead elsewhere
@@ -153,8 +127,7 @@ def _handler(registry: FakeRegistry) -> type[BaseHTTPRequestHandler]:
     return Handler
 
 
-class _Handler(BaseHTTPRequestHandler):
-    fake: FakeRegistry
+class _Handler(Misbehaving):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
 
@@ -168,7 +141,7 @@ class _Handler(BaseHTTPRequestHandler):
         self._serve()
 
     def do_POST(self) -> None:
-        self.form = self.rfile.read(int(self.headers.get("Content-Length", 0))).decode()
+        self.fake.forms.append(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
         self._serve()
 
     def _serve(self) -> None:
@@ -177,10 +150,15 @@ class _Handler(BaseHTTPRequestHandler):
         try:
             if self.path.startswith("/token"):
                 self._token(authorization)
-            elif self.fake.fault is Fault.NONE or self.fake.fault_at not in self.path or not self._misbehave():
+            elif not self._is_hit() or not self._misbehave():
                 self._content(authorization)
         except (BrokenPipeError, ConnectionResetError):
             self.close_connection = True
+
+    def _is_hit(self) -> bool:
+        """Faults wait until we are let in, so that credentials are at stake whenever there are some."""
+        fake = self.fake
+        return fake.fault is not Fault.NONE and fake.fault_at in self.path
 
     def _send(self, status: int, body: bytes = b"", kind: str = "application/json", **headers: str) -> None:
         self.send_response(status)
@@ -199,15 +177,26 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _token(self, authorization: str) -> None:
         fake = self.fake
-        if fake.fault is Fault.TOKEN_NOT_JSON:
-            self._send(200, b"<html>log in</html>", "text/html")
-        elif fake.fault is Fault.TOKEN_GIANT:
-            self._endless()
+        if fake.fault in AT_TOKEN:
+            self._bad_token(fake.fault)
         elif fake.basic_auth and not self._knows_password(authorization):
             self._error(401, "UNAUTHORIZED")
         else:
-            scope = parse_qs(urlsplit(self.path).query).get("scope", [""])[0]
+            asked = fake.forms[-1] if self.command == "POST" else urlsplit(self.path).query
+            scope = parse_qs(asked).get("scope", [""])[0]
             self._send(200, json.dumps({"token": f"T-{scope}", "expires_in": 300}).encode())
+
+    def _bad_token(self, fault: Fault) -> None:
+        if fault is Fault.TOKEN_NOT_JSON:
+            self._send(200, b"<html>log in</html>", "text/html")
+        elif fault is Fault.TOKEN_TWO_LINES:
+            self._send(200, b'{"token": "abc\\r\\nX-Injected: yes"}')
+        elif fault is Fault.TOKEN_ELSEWHERE:
+            self._send(307, Location=f"http://{self.fake.elsewhere}{self.path}")
+        else:
+            self._endless(
+                b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", b"10000\r\n" + b" " * 0x10000 + b"\r\n"
+            )
 
     def _knows_password(self, authorization: str) -> bool:
         assert self.fake.basic_auth is not None
@@ -222,6 +211,7 @@ class _Handler(BaseHTTPRequestHandler):
             realm = {
                 Fault.REALM_ELSEWHERE: f"http://{fake.elsewhere}/token",
                 Fault.REALM_HTTP_PRIVATE: "http://169.254.169.254/token",
+                Fault.REALM_FILE: "file:///etc/passwd",
             }.get(fake.fault, f"http://{fake.host}/token")
             challenge = f'Bearer realm="{realm}",service="fake",scope="repository:{repository}:pull,push"'
             self._error(401, "UNAUTHORIZED", WWW_Authenticate=challenge)
@@ -257,27 +247,35 @@ class _Handler(BaseHTTPRequestHandler):
         if digest not in repository.manifests:
             return self._error(404, "MANIFEST_UNKNOWN")
         kind, raw = repository.manifests[digest]
-        if self.fake.fault is Fault.WRONG_TYPE and self.fake.fault_at in self.path:
-            kind = OCI_MANIFEST if kind == OCI_INDEX else OCI_INDEX
         told = {"Docker_Content_Digest": digest} if self.fake.head_tells_digest else {}
+        if self._is_hit():
+            kind, raw, lies = altered(self.fake.fault, kind, digest, raw)
+            told |= lies
         return self._send(200, raw, kind, **told)
 
     def _blob(self, repository: Repository, name: str) -> None:
         if name not in repository.blobs:
             return self._error(404, "BLOB_UNKNOWN")
-        return self._send(200, repository.blobs[name], "application/octet-stream")
+        kind, raw = "application/octet-stream", repository.blobs[name]
+        if self._is_hit():
+            kind, raw, _ = altered(self.fake.fault, kind, name, raw)
+        return self._send(200, raw, kind)
 
     def _tags(self, repository: Repository, _: str) -> None:
-        last = parse_qs(urlsplit(self.path).query).get("last", [""])[0]
+        query = parse_qs(urlsplit(self.path).query)
+        last, n = query.get("last", [""])[0], int(query.get("n", ["0"])[0])
+        if n > self.fake.max_page:
+            return self._error(400, "PAGINATION_NUMBER_INVALID")
         rest = [tag for tag in sorted(repository.tags) if tag > last]
         page, more = rest[: self.fake.page_size], rest[self.fake.page_size :]
-        path = urlsplit(self.path).path
-        link = {"Link": f'<{path}?n={len(page)}&last={page[-1]}>; rel="next"'} if more else {}
-        self._send(200, json.dumps({"name": "x", "tags": page}).encode(), **link)
+        path = self.fake.link_base + urlsplit(self.path).path
+        link = {"Link": f'<{path}?n={len(page)}&last={page[-1]}>; rel="next"'} if more and self.fake.links else {}
+        return self._send(200, json.dumps({"name": "x", "tags": page}).encode(), **link)
 
     def _referrers(self, repository: Repository, digest: str) -> None:
         if not self.fake.referrers_api:
-            return self._error(404, "UNSUPPORTED")
+            location = {"Location": f"http://{self.fake.elsewhere}/"} if self.fake.referrers_status == 303 else {}
+            return self._error(self.fake.referrers_status, "UNSUPPORTED", **location)
         found = [
             {"mediaType": kind, "digest": one, "size": len(raw), "artifactType": "application/vnd.oci.empty.v1+json"}
             for one, (kind, raw) in repository.manifests.items()
@@ -285,108 +283,3 @@ class _Handler(BaseHTTPRequestHandler):
         ]
         body = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": found}
         return self._send(200, json.dumps(body).encode(), OCI_INDEX)
-
-    # -- faults
-
-    def _misbehave(self) -> bool:
-        """Whether the answer has been given."""
-        fake, fault = self.fake, self.fake.fault
-        fake.hits[fault] += 1
-        first = fake.hits[fault] == 1
-        match fault:
-            case Fault.ERROR_500:
-                self._error(500, "UNKNOWN")
-            case Fault.ERROR_503_ONCE if first:
-                self._error(503, "UNAVAILABLE")
-            case Fault.TOO_MANY:
-                self._error(429, "TOOMANYREQUESTS", Retry_After="7")
-            case Fault.TOO_MANY_ONCE if first:
-                self._error(429, "TOOMANYREQUESTS", Retry_After="7")
-            case Fault.FORBIDDEN:
-                self._error(403, "DENIED")
-            case Fault.UNAUTHORIZED_FOREVER:
-                self._error(401, "UNAUTHORIZED", WWW_Authenticate=f'Bearer realm="http://{fake.host}/token"')
-            case Fault.NO_REPOSITORY:
-                self._error(404, "NAME_UNKNOWN")
-            case Fault.RESET:
-                self._reset()
-            case Fault.RESET_ONCE if first:
-                self._reset()
-            case Fault.TRUNCATED:
-                self._send(200, b"", Content_Length="100")
-                self.close_connection = True
-            case Fault.WRONG_BYTES:
-                self._send(200, b'{"schemaVersion":2,"manifests":[]}', OCI_INDEX)
-            case Fault.SLOW_BODY:
-                self._slow()
-            case Fault.SILENT:
-                fake.release.wait(30)
-                self.close_connection = True
-            case Fault.GIANT_BODY:
-                self._endless()
-            case Fault.GIANT_DECLARED:
-                self._send(200, b"{}", Content_Length=str(10 << 30))
-                self.close_connection = True
-            case Fault.GZIPPED:
-                self._send(200, b"\x1f\x8b", Content_Encoding="gzip")
-            case Fault.REDIRECT_ELSEWHERE:
-                self._send(307, Location=f"http://{fake.elsewhere}{self.path}")
-            case Fault.REDIRECT_LOOP:
-                self._send(307, Location=self.path)
-            case Fault.REDIRECT_FILE:
-                self._send(307, Location="file:///etc/passwd")
-            case Fault.ENDLESS_LINK:
-                self._send(200, b'{"tags":["a"],"schemaVersion":2,"manifests":[]}', Link=f'<{self.path}>; rel="next"')
-            case Fault.GROWING_LINK:
-                path = urlsplit(self.path).path
-                link = f'<{path}?n=1&last={fake.hits[fault]}>; rel="next"'
-                self._send(200, b'{"tags":["a"],"schemaVersion":2,"manifests":[]}', Link=link)
-            case Fault.LINK_ELSEWHERE:
-                link = f'<http://{fake.elsewhere}{self.path}>; rel="next"'
-                self._send(200, b'{"tags":["a"],"schemaVersion":2,"manifests":[]}', Link=link)
-            case Fault.HTML:
-                self._send(200, b"<html>sign in to the wireless network</html>", "text/html")
-            case Fault.EMPTY:
-                self._send(200)
-            case Fault.NOT_HTTP:
-                self.wfile.write(b"SSH-2.0-OpenSSH_9.9\r\n")
-                self.close_connection = True
-            case _:
-                return False
-        return True
-
-    def _reset(self) -> None:
-        self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.close_connection = True
-        self.connection.close()
-        self.rfile.close()
-        self.wfile = _Nowhere()  # type: ignore[assignment]
-
-    def _endless(self) -> None:
-        self.send_response(200)
-        self.send_header("Transfer-Encoding", "chunked")
-        self.end_headers()
-        chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
-        while not self.fake.release.is_set():
-            self.wfile.write(chunk)
-
-    def _slow(self) -> None:
-        self.send_response(200)
-        self.send_header("Content-Length", "1000000")
-        self.end_headers()
-        while not self.fake.release.wait(0.02):
-            self.wfile.write(b" ")
-        self.close_connection = True
-
-
-class _Nowhere:
-    closed = False
-
-    def write(self, _: bytes) -> int:
-        return 0
-
-    def flush(self) -> None:
-        pass
-
-    def close(self) -> None:
-        pass

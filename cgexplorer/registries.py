@@ -1,0 +1,83 @@
+"""The registry of a reference, ready to be asked: address rules, credentials, and its wish to be left alone."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.conf import settings
+from django.utils import timezone
+
+from cgexplorer.oci import docker_config
+from cgexplorer.oci import registry as live
+from cgexplorer.oci.docker_config import Credentials
+from cgexplorer.oci.errors import Unauthorized, Unreachable
+from cgexplorer.oci.origin import Trusted
+from cgexplorer.oci.patience import Patience
+from cgexplorer.oci.reference import Reference, check_host
+from cgexplorer.sealing import Box, CannotOpen
+from cgexplorer.store.models import Registry
+from cgexplorer.store.queries import registries as stored
+from cgexplorer.store.record import registries as record
+
+
+@contextmanager
+def connect(reference_or_host: Reference | str, *, patience: Patience | None = None) -> Iterator[live.Registry]:
+    """A source, closed at the end. Credentials stored here come before those of docker's configuration.
+
+    Raises `Unreachable` with `retry_after_s` while the registry has asked for silence (Retry-After), in this or in
+    another process; what it asks for now is kept for all. Raises `Unauthorized` when credentials cannot be used.
+    """
+    host = check_host(reference_or_host) if isinstance(reference_or_host, str) else reference_or_host.registry
+    row = stored.one(host)
+    _heed(row)
+    source = live.connect(
+        host,
+        trusted=trusted(),
+        credentials=_credentials(row),
+        token_service=row.token_service if row is not None else "",
+        docker_config=docker_config.default_path(),
+        patience=patience,
+    )
+    with source:
+        try:
+            yield source
+        finally:
+            if source.failure is not None and source.failure.retry_after_s is not None:
+                record.ask_again(host, timezone.now() + dt.timedelta(seconds=source.failure.retry_after_s))
+
+
+def trusted() -> Trusted:
+    """What an administrator allows beyond public addresses and https, in the environment or by `add_registry`."""
+    listed = stored.listed()
+    return Trusted(insecure=settings.INSECURE_REGISTRIES | listed.insecure, private=listed.private)
+
+
+def box() -> Box:
+    """Seals and opens with the keys of the settings."""
+    return Box([settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS])
+
+
+def _credentials(row: Registry | None) -> Credentials | None:
+    kept = getattr(row, "credential", None)
+    if row is None or kept is None:
+        return None
+    try:
+        secret = box().open(bytes(kept.sealed), place=stored.place(row.host, kept.username))
+    except CannotOpen as error:
+        raise Unauthorized(
+            f"The stored credentials of {row.host} cannot be opened. {error} Set the old key in SECRET_KEY_FALLBACKS, "
+            f"or enter them again: manage.py add_registry {row.host} --username {kept.username}"
+        ) from error
+    return Credentials(kept.username, secret)
+
+
+def _heed(row: Registry | None) -> None:
+    now = timezone.now()
+    until = stored.waits_until(row, now)
+    if row is None or until is None:
+        return
+    error = Unreachable(f"{row.host} does not want to be asked before {until:%H:%M:%S} UTC (too many requests).")
+    error.retry_after_s = (until - now).total_seconds()
+    raise error
