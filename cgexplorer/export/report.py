@@ -8,7 +8,7 @@ from cgexplorer.export import reproduce
 from cgexplorer.oci.evidence import Kind
 from cgexplorer.store.judges import Tried
 from cgexplorer.store.models import IndexEntry, Manifest
-from cgexplorer.store.queries import cross_checks, trust_roots, verification
+from cgexplorer.store.queries import completeness, cross_checks, trust_roots, verification
 from cgexplorer.verify import alternatives
 from cgexplorer.verify import report as shapes
 from cgexplorer.verify.verdict import State
@@ -67,6 +67,7 @@ def _subject(found: verification.Report, platform: str | None, state: State, rea
             shapes.CheckRow(row.name.value, row.outcome.value, row.expected, row.found)
             for row in cross_checks.of(found)
         ),
+        completeness=_completeness(completeness.of(found)),
         cosign_says=shapes.cosign_sentences(evidence),
         checked_at=run.finished_at,
         run=shapes.RunRow(run.pk, run.trigger, run.source, State(run.state), run.reason),
@@ -84,6 +85,14 @@ def _trust_roots(found: verification.Report) -> tuple[shapes.TrustRootRow, ...]:
         shapes.TrustRootRow(one.name, one.sha256, one.source, one.imported_at, one.refreshed_at, one.expires_at)
         for one in sorted(trust_roots.statuses(sha256s, until=found.run.finished_at), key=lambda one: one.sha256)
     )
+
+
+def _completeness(found: completeness.Completeness | None) -> shapes.CompletenessRow | None:
+    if found is None:
+        return None
+    rows = (shapes.RequirementRow(one.predicate_type, one.found, one.place) for one in found.requirements)
+    policy = shapes.PolicyRow(found.policy.name, found.policy.version)
+    return shapes.CompletenessRow(not found.missing, policy, tuple(rows))
 
 
 def _previous(found: verification.Report) -> shapes.PreviousRow | None:

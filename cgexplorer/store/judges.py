@@ -92,6 +92,7 @@ def as_policy(row: PolicyRow) -> Policy:
         workflow_repository=row.workflow_repository,
         workflow_ref=row.workflow_ref,
         threshold=row.threshold,
+        required_types=tuple(row.required_types),
         annotations=tuple(sorted(row.annotations.items())),
         require_log=row.require_log,
         require_sct=row.require_sct,

@@ -30,6 +30,7 @@ class Policy(msgspec.Struct, frozen=True):
     workflow_repository: str = ""
     workflow_ref: str = ""
     threshold: int = 1  # distinct signers, identities or keys, who must each be verified before the image is
+    required_types: tuple[str, ...] = ()  # predicate types that must be attested of a complete image: see `required`
     annotations: tuple[tuple[str, str], ...] = ()
     require_log: bool = True
     require_sct: bool = True

@@ -148,6 +148,22 @@ class RunRow(msgspec.Struct, frozen=True):
     reason: str
 
 
+class RequirementRow(msgspec.Struct, frozen=True):
+    """A predicate type that the policy asks for, and the verified attestation that meets it."""
+
+    predicate_type: str
+    found: Annotated[str, Meta(description='the verified type that meets it; "" for none')]
+    of: Annotated[str, Meta(description='whose attestation it is; "" for one of this digest itself')]
+
+
+class CompletenessRow(msgspec.Struct, frozen=True):
+    """Is all attested that the policy asks for? No state hangs on it."""
+
+    complete: bool
+    policy: PolicyRow
+    requirements: tuple[RequirementRow, ...]
+
+
 class SubjectRow(msgspec.Struct, frozen=True):
     """One digest: the index, or the image of a platform (`platform` is null for an index)."""
 
@@ -163,6 +179,9 @@ class SubjectRow(msgspec.Struct, frozen=True):
         tuple[CheckRow, ...],
         Meta(description="do the signed documents agree? No state hangs on it"),
     ] = ()
+    completeness: Annotated[
+        CompletenessRow | None, Meta(description="null where no policy asks for predicate types")
+    ] = None
     cosign_says: Annotated[
         tuple[str, ...], Meta(description="cosign's own sentences, those that are true of the deciding signature")
     ] = ()

@@ -10,7 +10,7 @@ import re2
 from cryptography.hazmat.primitives import hashes
 
 from cgexplorer.verify import certificate as certificates
-from cgexplorer.verify import keys, verdict
+from cgexplorer.verify import keys, required, verdict
 from cgexplorer.verify.errors import Fault, UnusableKey
 from cgexplorer.verify.keys import PublicKey
 from cgexplorer.verify.policy import Policy
@@ -38,6 +38,7 @@ def check_policy(policy: Policy) -> str:
         raise Fault("timestamps that count", "a policy that requires one and believes none")
     _check_period(policy)
     _check_threshold(policy)
+    required.check(policy.required_types)
     if policy.key_pem:
         if policy.issuer or policy.issuer_regexp or policy.identity or policy.identity_regexp:
             raise Fault("either a key or an identity", "both")

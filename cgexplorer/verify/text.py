@@ -45,6 +45,7 @@ def _subject(subject: SubjectRow) -> Iterator[str]:
     for row in subject.evidence:
         yield ""
         yield from _evidence(row)
+    yield from _completeness(subject)
     if subject.cross_checks:
         yield ""
         yield "  Do the signed documents tell the same story? (They inform; the state does not hang on them.)"
@@ -99,6 +100,18 @@ def _evidence(row: EvidenceRow) -> Iterator[str]:
 def _check(check: CheckRow) -> str:
     expected = f"expected {check.expected}; found " if check.outcome == "failed" else ""
     return f"    {_MARKS[check.outcome]} {check.name:<19} {expected}{check.found}"
+
+
+def _completeness(subject: SubjectRow) -> Iterator[str]:
+    found = subject.completeness
+    if found is None:
+        return
+    yield ""
+    answer = "Complete" if found.complete else "Not complete"
+    yield f"  {answer}, as policy {found.policy.name} v{found.policy.version} asks:"
+    for one in found.requirements:
+        answer = f"{one.found}{' of ' * bool(one.of)}{one.of}" if one.found else "no verified attestation"
+        yield f"    {_MARKS['passed' if one.found else 'failed']} {one.predicate_type}: {answer}"
 
 
 def _history(subject: SubjectRow) -> Iterator[str]:

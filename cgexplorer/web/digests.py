@@ -13,7 +13,7 @@ from cgexplorer.oci.evidence import Kind
 from cgexplorer.predicates import PredicateError, slsa
 from cgexplorer.predicates.slsa import Provenance
 from cgexplorer.store.models import Manifest
-from cgexplorer.store.queries import attestations, image_configuration, payloads, verification
+from cgexplorer.store.queries import attestations, completeness, image_configuration, payloads, verification
 from cgexplorer.store.queries import manifests as queries
 from cgexplorer.store.queries.compare import compare
 from cgexplorer.store.queries.references import UnknownReference
@@ -39,6 +39,7 @@ def _verdict(manifest: Manifest) -> dict[str, object]:
         "manifest": manifest,
         "report": report,
         "signature": report.decisive if report and signatures else None,
+        "completeness": completeness.of(report) if report else None,
         "signatures": len(signatures),
         "attestations": len(report.judged) - len(signatures) if report else 0,
         "commands": reproduce.commands(report) if report else (),

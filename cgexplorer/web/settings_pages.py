@@ -74,6 +74,7 @@ def _policies() -> Table:
         "require_log", "require_sct", "max_age_s", "created_at", "key_digest", "workflow_trigger", "workflow_sha",
         "workflow_name", "workflow_repository", "workflow_ref", "annotations", "use_signed_timestamps",
         "require_timestamp", "not_before", "not_after", "threshold",
+        "required_types",
     )  # fmt: skip
     return fields, list(signers.policy_versions().values_list(*fields))
 

@@ -13,7 +13,7 @@ from cgexplorer import jobs
 from cgexplorer.export import report as reports
 from cgexplorer.export import reproduce
 from cgexplorer.store.models import TrustRoot, VerificationRun
-from cgexplorer.store.queries import cross_checks, manifests, payloads, trust_roots, verification
+from cgexplorer.store.queries import completeness, cross_checks, manifests, payloads, trust_roots, verification
 from cgexplorer.store.queries.verification import Judged, Report
 from cgexplorer.verify import alternatives, report_schema, text
 from cgexplorer.verify import report as shapes
@@ -86,6 +86,7 @@ def _shown(report: Report) -> dict[str, object]:
     commands = reproduce.commands(report)
     return {
         "evidence": [Shown(one, check_rows(one)) for one in report.judged],
+        "completeness": completeness.of(report),
         "cross_checks": cross_check_rows(cross_checks.of(report)),
         "failed": [one for one in report.judged if one.failed],
         "decisive": decisive,

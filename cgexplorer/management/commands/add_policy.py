@@ -16,6 +16,7 @@ from cgexplorer.store.queries.trust import policies_for
 from cgexplorer.store.record import policies, trust_roots
 from cgexplorer.store.record.policies import PolicyFields
 from cgexplorer.store.record.text import storable
+from cgexplorer.verify import required
 from cgexplorer.verify.errors import Fault, VerifyError
 from cgexplorer.verify.signer import check_policy
 from cgexplorer.verify.trust_root import PUBLIC_GOOD
@@ -72,6 +73,10 @@ class Command(StoreCommand):
         parser.add_argument(
             "--threshold", type=int, default=1, metavar="N", help="distinct signers who must each be verified"
         )
+        parser.add_argument(
+            "--require-type", action="append", default=[], metavar="TYPE",
+            help=f"predicate type that a complete image has: a URI, or {', '.join(required.FAMILIES)}",
+        )  # fmt: skip
         parser.add_argument("--max-age-days", type=int, default=0, help="older signatures are `verified, stale`")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -94,6 +99,7 @@ class Command(StoreCommand):
             require_log=not options["no_log"],
             require_sct=not options["no_sct"],
             use_signed_timestamps=not options["no_signed_timestamps"],
+            required_types=_types(options["require_type"]),
             threshold=options["threshold"],
             require_timestamp=options["require_timestamp"],
             max_age_s=_age_s(options["max_age_days"]),
@@ -137,6 +143,13 @@ def _moment(flag: str, text: str) -> dt.datetime | None:
         return (moment if moment.tzinfo else moment.replace(tzinfo=dt.UTC)).astimezone(dt.UTC)
     except (ValueError, OverflowError):
         raise CommandError(f"{flag} {text!r} is not a date or time such as 2026-07-01T12:00:00Z.") from None
+
+
+def _types(names: list[str]) -> list[str]:
+    try:
+        return list(dict.fromkeys(map(required.predicate_type, names)))
+    except Fault as fault:
+        raise CommandError(f"--require-type: {_sentence(fault)}") from None
 
 
 def _pair(text: str) -> tuple[str, str]:

@@ -16,6 +16,7 @@ from cgexplorer.oci.layout import Layout
 from cgexplorer.oci.reference import Reference
 from cgexplorer.store.record import policies, trust_roots
 from cgexplorer.store.record.policies import PolicyFields
+from cgexplorer.verify import required
 
 SAMPLES = settings.BASE_DIR / "samples"
 REGISTRY = "samples.example"
@@ -24,6 +25,7 @@ POLICY = PolicyFields(
     pattern=f"{REGISTRY}/*",
     issuer="https://token.actions.githubusercontent.com",
     identity="https://github.com/example/images/.github/workflows/release.yaml@refs/heads/main",
+    required_types=[required.FAMILIES[name] for name in ("slsa", "apko", "spdx")],
 )
 
 

@@ -62,6 +62,7 @@ class PolicyRow(models.Model):
     workflow_repository = models.TextField(blank=True)
     workflow_ref = models.TextField(blank=True)
     threshold = models.IntegerField(default=1)  # distinct signers who must each be verified
+    required_types = models.JSONField(default=list, blank=True)  # [predicate type]: what a complete image has
     annotations = models.JSONField(default=dict, blank=True)  # {key: value} that the signed claims must hold
     require_log = models.BooleanField(default=True)
     require_sct = models.BooleanField(default=True)

@@ -28,6 +28,7 @@ class PolicyFields(msgspec.Struct, frozen=True):
     workflow_repository: str = ""
     workflow_ref: str = ""
     threshold: int = 1
+    required_types: list[str] = []
     annotations: dict[str, str] = {}
     require_log: bool = True
     require_sct: bool = True
