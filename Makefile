@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help run test format lint types imports checks tests bench screenshots samples clean
+.PHONY: help run test format lint types imports checks tests bench fuzz screenshots samples clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -57,6 +57,9 @@ tests: $(VENV)/dev.stamp
 
 bench: $(VENV)/dev.stamp ## Figures, as ratios in one run; also into bench/results.json
 	@$(BIN)/python -m scripts.bench
+
+fuzz: $(VENV)/dev.stamp ## Hostile bytes for every parser: SECONDS=60, or RUNS=1000000
+	@$(BIN)/python -m scripts.fuzz $(if $(RUNS),--runs $(RUNS),--seconds $(or $(SECONDS),60))
 
 samples: $(VENV)/dev.stamp ## Make the sample images anew
 	@$(BIN)/python -m scripts.make_samples

@@ -111,7 +111,7 @@ def _challenges(header: str) -> dict[str, dict[str, str]]:
     ends = [found.start() for found in starts[1:]] + [8192]
     return {
         found[1].lower(): {name.lower(): text for name, text in _PARAMETER.findall(header[found.end() : end])}
-        for found, end in zip(starts, ends, strict=True)
+        for found, end in zip(starts, ends, strict=False)  # a header without any scheme has an end and no start
     }
 
 

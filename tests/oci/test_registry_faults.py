@@ -57,6 +57,7 @@ ALWAYS: dict[Fault, type[OciError]] = {
     Fault.TOO_MANY: Unreachable,
     Fault.FORBIDDEN: Unauthorized,
     Fault.UNAUTHORIZED_FOREVER: Unauthorized,
+    Fault.UNAUTHORIZED_MUTE: Unauthorized,
     Fault.NO_REPOSITORY: NotFound,
     Fault.RESET: Unreachable,
     Fault.TRUNCATED: Unreachable,

@@ -96,6 +96,7 @@ class Fault(StrEnum):
     NOT_UTF8 = "JSON that is not UTF-8"
     # -- authorisation
     UNAUTHORIZED_FOREVER = "401 whatever is sent"
+    UNAUTHORIZED_MUTE = "401 without saying what is wanted"
     NO_CHALLENGE = "401 without a challenge"
     REALM_ELSEWHERE = "token service on another host"
     REALM_HTTP_PRIVATE = "token service on a private address"
@@ -201,6 +202,8 @@ class Misbehaving(BaseHTTPRequestHandler):
             self._too_many(fake.retry_date)
         elif fault is Fault.ERROR_503_ONCE and first:
             self._error(503, "UNAVAILABLE")
+        elif fault is Fault.UNAUTHORIZED_MUTE:
+            self._error(401, "UNAUTHORIZED")
         elif fault is Fault.UNAUTHORIZED_FOREVER:
             self._error(401, "UNAUTHORIZED", WWW_Authenticate=f'Bearer realm="http://{fake.host}/token"')
         elif fault is Fault.RESET or (fault is Fault.RESET_ONCE and first):
