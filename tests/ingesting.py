@@ -29,7 +29,7 @@ def sigstore() -> FakeSigstore:
 
 def allow(identity: str = WORKFLOW, *, pattern: str = "registry.example/*") -> PolicyRow:
     """A policy that trusts the throwaway Sigstore; with another identity, its next version."""
-    root = trust_root(sigstore().trusted_root(), "throwaway")
+    root = trust_root(sigstore().trusted_root(), "throwaway", now=NOW)
     return policy("test", PolicyFields(pattern=pattern, issuer=GITHUB, identity=identity), root)
 
 

@@ -11,9 +11,10 @@ import msgspec
 from cgexplorer.oci.evidence import Evidence
 from cgexplorer.store.models import PolicyRow
 from cgexplorer.store.queries import payloads
+from cgexplorer.store.queries.clock import passed
 from cgexplorer.store.queries.trust import policies_for
 from cgexplorer.store.record import trust_roots
-from cgexplorer.verify import summary
+from cgexplorer.verify import clock, summary
 from cgexplorer.verify import trust_root as roots
 from cgexplorer.verify.policy import Policy
 from cgexplorer.verify.verdict import State, Verdict
@@ -43,6 +44,7 @@ class Judges:
     """Policies and roots as they are now. `root_id` is the trust root of the first, for the run's record."""
 
     def __init__(self, image_name: str, now: dt.datetime) -> None:
+        self._wrong_clock = clock.doubt(passed(), now)
         public_good = trust_roots.public_good(now)
         rows = policies_for(image_name)
         self.root_id = (rows[0].trust_root_id if rows else None) or public_good.pk
@@ -54,13 +56,17 @@ class Judges:
     def judge(self, evidence: Sequence[Evidence], digest: str, now: dt.datetime) -> tuple[Judgement, ...]:
         """On each piece of one image's evidence the best verdict, the policy that decided, and what the others said."""
         asked = [
-            (verifier.verify_image(evidence, digest, policy, now=now), policy_id)
+            (self._timely(verifier.verify_image(evidence, digest, policy, now=now)), policy_id)
             for verifier, policy, policy_id in self._judges
         ]
         return tuple(
             _judgement([(verdicts[place], policy_id) for verdicts, policy_id in asked])
             for place in range(len(evidence))
         )
+
+    def _timely(self, verdicts: tuple[Verdict, ...]) -> tuple[Verdict, ...]:
+        wrong = self._wrong_clock
+        return verdicts if wrong is None else tuple(clock.doubted(verdict, wrong) for verdict in verdicts)
 
 
 def _judgement(verdicts: list[tuple[Verdict, int | None]]) -> Judgement:

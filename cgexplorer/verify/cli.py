@@ -23,7 +23,7 @@ from cgexplorer.oci.errors import OciError, ReferenceError
 from cgexplorer.oci.evidence import Discovery, Evidence, Form, Kind
 from cgexplorer.oci.layout import Layout
 from cgexplorer.oci.source import Source
-from cgexplorer.verify import flags, report, text
+from cgexplorer.verify import clock, flags, report, text
 from cgexplorer.verify.errors import TrustRootError
 from cgexplorer.verify.flags import UsageError
 from cgexplorer.verify.policy import Policy
@@ -45,6 +45,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         for warning in flags.warnings(options):
             print(f"warning: {warning}", file=sys.stderr)
+        if wrong := clock.doubt((clock.shipped(),), dt.datetime.now(dt.UTC)):
+            print(f"error: {wrong}", file=sys.stderr)
+            return COULD_NOT_CHECK
         return verify_bundle(options) if options.command == "verify-bundle" else verify_image(options)
     except (UsageError, ReferenceError) as error:
         print(f"error: {error}", file=sys.stderr)

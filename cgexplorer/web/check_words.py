@@ -122,6 +122,7 @@ NEXT_STEPS = {
     State.COULD_NOT_CHECK: (
         "Something could not be read, so absence proves nothing. The reason names it.",
         "Press Re-verify when the registry, the trust root or the clock is well again.",
+        "If the clock is right now but ran ahead before: manage.py accept_clock.",
     ),
     State.UNSUPPORTED: ("The evidence has a form that this verifier does not know; its bytes are kept.",),
     State.VERIFIED_STALE: ("The signature is older than the policy allows. Look for a newer digest of this tag.",),

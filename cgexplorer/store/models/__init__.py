@@ -2,15 +2,23 @@
 
 from cgexplorer.store.models.activity import Activity
 from cgexplorer.store.models.credential import RegistryCredential
-from cgexplorer.store.models.evidence import Attestation, Evidence, Payload, Signature, VerdictRow, VerificationRun
+from cgexplorer.store.models.evidence import (
+    Attestation,
+    ClockAcceptance,
+    Evidence,
+    Payload,
+    Signature,
+    VerdictRow,
+    VerificationRun,
+)
 from cgexplorer.store.models.image import Image, IndexEntry, Manifest, Registry, Tag, TagMove
 from cgexplorer.store.models.package import Component, ComponentCpe, ComponentImage, License, Package, PackageImage
 from cgexplorer.store.models.policy import PolicyRow, TrustRoot, TrustUpdate
 from cgexplorer.store.models.sbom import Sbom, SbomDetail, SbomGraph, SbomPackages
 
 __all__ = [
-    "Activity", "Attestation", "Component", "ComponentCpe", "ComponentImage", "Evidence", "Image", "IndexEntry",
-    "License", "Manifest", "Package", "PackageImage", "Payload", "PolicyRow", "Registry", "RegistryCredential", "Sbom",
-    "SbomDetail", "SbomGraph", "SbomPackages", "Signature", "Tag", "TagMove", "TrustRoot", "TrustUpdate", "VerdictRow",
-    "VerificationRun",
+    "Activity", "Attestation", "ClockAcceptance", "Component", "ComponentCpe", "ComponentImage", "Evidence",
+    "Image", "IndexEntry", "License", "Manifest", "Package", "PackageImage", "Payload", "PolicyRow", "Registry",
+    "RegistryCredential", "Sbom", "SbomDetail", "SbomGraph", "SbomPackages", "Signature", "Tag", "TagMove",
+    "TrustRoot", "TrustUpdate", "VerdictRow", "VerificationRun",
 ]  # fmt: skip

@@ -138,3 +138,14 @@ class VerdictRow(models.Model):
 
     def __str__(self) -> str:
         return f"{self.state} in run {self.run_id}"
+
+
+class ClockAcceptance(models.Model):
+    """Somebody says that this machine's clock is right, whatever was stored until then with a later date."""
+
+    run = models.ForeignKey(VerificationRun, models.PROTECT, null=True, related_name="+")  # the newest at that time
+    step = models.ForeignKey("store.TrustUpdate", models.PROTECT, null=True, related_name="+")  # likewise
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"clock accepted at {self.at}"
