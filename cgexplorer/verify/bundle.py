@@ -178,7 +178,7 @@ def read(raw: bytes, artifact: bytes | None, sha256: bytes) -> Material:
         certificate_der=certificate_der,
         entries=tuple(_entry(item, version) for item in parts.tlog_entries),
         timestamps=tuple(strict.base64_bytes(item.signed_timestamp, "a timestamp") for item in timestamps),
-        timestamped=signature,
+        timestamped=(signature,),
     )
 
 

@@ -79,7 +79,8 @@ class Authorities:
                 return authority
         # The authority that the certificate names has the telling reason; of several with one name, the last.
         reasons.sort(key=lambda pair: pair[0])
-        raise Fault("a chain to a CA of the trust root, valid at the time of signing", reasons[-1][1])
+        found = reasons[-1][1] if reasons else "no CA in it"
+        raise Fault("a chain to a CA of the trust root, valid at the time of signing", found)
 
 
 def _refusal(

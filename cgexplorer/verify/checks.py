@@ -21,6 +21,7 @@ from cgexplorer.verify.keys import PublicKey
 from cgexplorer.verify.material import Content, Material, OfferedEntry
 from cgexplorer.verify.policy import Policy
 from cgexplorer.verify.request import Request, Trust
+from cgexplorer.verify.timestamp import UnknownAuthority
 from cgexplorer.verify.trust_root import Authority
 from cgexplorer.verify.verdict import Check, CheckName, Outcome
 
@@ -198,11 +199,15 @@ class Examination:
     def _read_tokens(self, material: Material) -> Fault | None:
         if len(set(material.timestamps)) != len(material.timestamps):
             return Fault("distinct timestamps", "one of them twice")
-        try:
-            check = self.trust.timestamp_authorities.check
-            self.token_times = tuple(check(token, material.timestamped) for token in material.timestamps)
-        except Fault as fault:
-            return fault
+        found = []
+        for token in material.timestamps:
+            try:
+                found.append(self.trust.timestamp_authorities.check(token, material.timestamped))
+            except UnknownAuthority:
+                continue  # as entries of unknown logs: nobody vouches for it, and anybody could have left it out
+            except Fault as fault:
+                return fault
+        self.token_times = tuple(found)
         return None
 
     def _timestamp(self, material: Material, token_fault: Fault | None) -> Answer:
@@ -210,7 +215,8 @@ class Examination:
             raise token_fault
         policy = self.request.policy
         if policy is not None and policy.require_timestamp and not self.token_times:
-            raise Fault("a timestamp by an authority of the trust root", "none")
+            found = "only by others" if material.timestamps else "none"
+            raise Fault("a timestamp by an authority of the trust root", found)
         if not self.times:
             if material.certificate is None:
                 return "no time is known; a key has no end of its own"
@@ -218,7 +224,8 @@ class Examination:
                 return "no time is known, because the log entry does not hold"
             if not self.request.needs_log:
                 return "no time of signing is proven, and the policy does not ask for a log"
-            raise Fault("a verified time of signing", "neither a signed entry timestamp nor a timestamp")
+            token = "a timestamp by an unknown authority" if material.timestamps else "a timestamp"
+            raise Fault("a verified time of signing", f"neither a signed entry timestamp nor {token}")
         times.check_clock(self.times, self.request.now)
         return "a verified time of signing", f"{max(self.times):%Y-%m-%d %H:%M:%S} UTC from {self.time_source}"
 

@@ -78,7 +78,7 @@ class Material:
     certificate_der: bytes
     entries: tuple[OfferedEntry, ...]
     timestamps: tuple[bytes, ...]
-    timestamped: bytes  # what an RFC 3161 token must cover
+    timestamped: tuple[bytes, ...]  # an RFC 3161 token must cover one of these
 
     @cached_property
     def message_sha256(self) -> bytes:
@@ -126,12 +126,14 @@ def read_legacy(evidence: Evidence) -> Material:
     envelope = None
     if evidence.media_type == SIMPLE_SIGNING:
         signature = strict.base64_bytes(notes[SIGNATURE_ANNOTATION], "the signature annotation")
-        payload, payload_type, message, timestamped = evidence.content, SIMPLE_SIGNING, evidence.content, signature
+        payload, payload_type, message = evidence.content, SIMPLE_SIGNING, evidence.content
+        timestamped: tuple[bytes, ...] = (signature,)
     elif evidence.media_type == DSSE_ENVELOPE:
-        envelope = timestamped = evidence.content
+        envelope = evidence.content
         wire = strict.json_object(envelope, "the DSSE envelope")
         payload_type, payload, signature = dsse_parts(wire)
         message = pae(payload_type, payload)
+        timestamped = (envelope, signature)  # cosign 2 has the envelope timestamped, cosign 3 the signature in it
     else:
         raise Fault("a signature or attestation layer", f"media type {evidence.media_type[:80]!r}", unsupported=True)
     if not signature:

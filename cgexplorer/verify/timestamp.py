@@ -17,30 +17,42 @@ from cgexplorer.verify.trust_root import Authority
 MAX_TOKEN_BYTES = 1 << 20
 
 
+class UnknownAuthority(Fault):
+    """The token does not claim to be by any authority of the trust root."""
+
+
 class TimestampAuthorities:
     """The timestamp authorities of one trust root, ready for use by many threads."""
 
     def __init__(self, authorities: Sequence[Authority]) -> None:
         self._authorities = tuple((item, _verifier(item)) for item in authorities if len(item.chain) >= 2)
 
-    def check(self, token: bytes, message: bytes) -> dt.datetime:
-        """The time in the token, which must cover this message. Raises Fault."""
-        if not self._authorities:
-            raise Fault("a timestamp authority in the trust root", "none")
+    def check(self, token: bytes, messages: Sequence[bytes]) -> dt.datetime:
+        """The time in the token, which must cover one of these. Raises Fault, or UnknownAuthority."""
         if len(token) > MAX_TOKEN_BYTES:
             raise Fault("an RFC 3161 token", f"{len(token)} bytes")
         try:
             response = decode_timestamp_response(token)
             time = response.tst_info.gen_time
+            signers = {(signer.issuer, signer.serial_number) for signer in response.signed_data.signer_infos}
         except Exception:  # hostile DER: the library raises several unrelated types
             raise Fault("an RFC 3161 token", "bytes of another form") from None
+        known = [pair for pair in self._authorities if _name(pair[0]) in signers]
+        if not known:
+            raise UnknownAuthority("a timestamp by an authority of the trust root", "one by another authority")
         reasons = []
-        for authority, verifier in self._authorities:
-            reason = _refusal(response, time, message, authority, verifier)
-            if reason is None:
-                return time
-            reasons.append(reason)
+        for authority, verifier in known:
+            for message in messages:
+                reason = _refusal(response, time, message, authority, verifier)
+                if reason is None:
+                    return time
+                reasons.append(reason)
         raise Fault("a timestamp over this signature by an authority of the trust root", reasons[0])
+
+
+def _name(authority: Authority) -> tuple[x509.Name, int]:
+    """As a token names its signer."""
+    return authority.chain[0].issuer, authority.chain[0].serial_number
 
 
 def _verifier(authority: Authority) -> Verifier:

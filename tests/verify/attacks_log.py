@@ -258,13 +258,18 @@ def timestamps() -> Iterator[tuple[str, Callable[[], Case]]]:
     yield "token by a stranger's authority", token(STRANGER.tsa.token(signature, at))
     yield "token signed by a stranger's key", token(SIGSTORE.tsa.token(signature, at, by=STRANGER.tsa.leaf))
     yield "authority not trusted at that time", lambda: Case(with_timestamp(), verifier=root(tsa_for=BEFORE))
-    yield "no authority in the trust root", lambda: Case(with_timestamp(), verifier=root(tsa=False))
+    yield (
+        "no authority in the trust root, and a log without a clock",
+        lambda: Case(
+            evidence_of(SIGSTORE.bundle(DIGEST, ALICE, v2=True), DIGEST, Kind.SIGNATURE), verifier=root(tsa=False)
+        ),
+    )
     yield "the same token twice", lambda: bundle(twice)
     attestation = SIGSTORE.attestation(DIGEST, ALICE)
-    inner = base64.b64decode(json.loads(attestation.content)["signatures"][0]["sig"])
+    payload = base64.b64decode(json.loads(attestation.content)["payload"])
     yield (
-        "token over the signature of an attestation, not its envelope",
-        token(SIGSTORE.tsa.token(inner, at), attestation),
+        "token over the payload of an attestation, neither its envelope nor its signature",
+        token(SIGSTORE.tsa.token(payload, at), attestation),
     )
     yield (
         "only a log's time where the policy requires a timestamp",

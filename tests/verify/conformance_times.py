@@ -245,12 +245,17 @@ def roots() -> Iterator[tuple[str, Make]]:
     yield "checkpoints under the log's id, which has another", lambda: refused(v2(), "log-entry", root=its_id)
     only_decoy = root(lambda w: w.update(certificateAuthorities=[alike]))
     yield "the decoy alone", lambda: refused(signed(), "certificate-chain", root=only_decoy)
+    no_authority = root(lambda w: w.update(certificateAuthorities=[]))
+    yield "no CA", lambda: refused(signed(), "certificate-chain", root=no_authority)
     yield "another instance's root", lambda: refused(signed(), "log-entry", root=STRANGER.trusted_root())
     for name, raw in (
         ("a log's time without a start", root(lambda w: w["tlogs"][0]["publicKey"].update(validFor={}))),
         ("a CA's time without a start", root(lambda w: w["certificateAuthorities"][0]["validFor"].pop("start"))),
         ("a TSA's time without a start", root(lambda w: w["timestampAuthorities"][0]["validFor"].pop("start"))),
-        ("no CA", root(lambda w: w.update(certificateAuthorities=[]))),
+        (
+            "no CA and no log",
+            root(lambda w: [w.pop(part) for part in ("certificateAuthorities", "tlogs", "timestampAuthorities")]),
+        ),
         ("no JSON", b"root"),
     ):
         yield name, lambda r=raw: Case(signed(), root=r, exit_code=COULD_NOT_CHECK)

@@ -2,16 +2,33 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
+import json
 
 import msgspec
 import pytest
+from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from cgexplorer.oci.evidence import Evidence, Kind
 from cgexplorer.verify.policy import Policy
 from cgexplorer.verify.verdict import State
-from tests.fakes.sigstore import evidence_of
-from tests.verify.world import ALICE, DIGEST, KEY, KEY_POLICY, NOW, SIGNED_ON, SIGSTORE, Case, failed, policy
+from tests.fakes.sigstore import evidence_of, keys
+from tests.fakes.sigstore.authority import make_ca
+from tests.verify.world import (
+    ALICE,
+    DIGEST,
+    KEY,
+    KEY_POLICY,
+    NOW,
+    SIGNED_ON,
+    SIGSTORE,
+    Case,
+    failed,
+    noted,
+    policy,
+    root,
+)  # fmt: skip
 
 MINUTE = dt.timedelta(minutes=1)
 HOUR = dt.timedelta(hours=1)
@@ -68,6 +85,10 @@ def test_a_signature_without_a_proven_time_is_stale_under_a_maximum_age() -> Non
     assert Case(evidence, policy(require_log=False, max_age_s=10**9)).ask().state is State.VERIFIED_STALE
 
 
+def timestamped(evidence: Evidence, token: bytes) -> Evidence:
+    return noted(evidence, timestamp=json.dumps({"SignedRFC3161Timestamp": keys.b64(token)}))
+
+
 def _empty_token() -> str:
     return '{"SignedRFC3161Timestamp": ""}'
 
@@ -84,6 +105,29 @@ def _empty_token() -> str:
 )
 def test_a_required_timestamp_that_is_there_is_enough(evidence: Evidence) -> None:
     assert Case(evidence, policy(require_timestamp=True)).ask().state is State.VERIFIED
+
+
+def test_cosign_3_timestamps_the_signature_in_an_attestation_where_cosign_2_does_the_envelope() -> None:
+    attestation = noted(SIGSTORE.attestation(DIGEST, ALICE), log=None)
+    signature = base64.b64decode(json.loads(attestation.content)["signatures"][0]["sig"])
+    for covered in (signature, attestation.content):
+        verdict = Case(timestamped(attestation, SIGSTORE.tsa.token(covered, SIGNED_ON + MINUTE)), NO_LOG).ask()
+        assert (verdict.state, verdict.signed_at) == (State.VERIFIED, SIGNED_ON + MINUTE)
+
+
+def test_a_timestamp_by_an_authority_that_the_trust_root_does_not_know_counts_as_none() -> None:
+    at, usage = SIGNED_ON + MINUTE, ExtendedKeyUsageOID.TIME_STAMPING
+    signature = keys.sign(ALICE.key, SIGSTORE.simple_signing(DIGEST))
+    unknown = make_ca("elsewhere", SIGSTORE.start, at + HOUR, serial=77, seed="elsewhere", usage=usage)
+    token = SIGSTORE.tsa.token(signature, at, by=unknown)
+    logged = timestamped(SIGSTORE.signature(DIGEST, ALICE), token)
+    assert Case(logged).ask().time_source == "transparency log"
+    assert failed(Case(logged, policy(require_timestamp=True)).ask()) == {"timestamp"}
+    lone = timestamped(SIGSTORE.signature(DIGEST, ALICE, log=False), token)
+    assert failed(Case(lone, NO_LOG).ask()) == {"certificate-chain"}  # as if it were not there: expired by now
+    without = root(tsa=False)
+    assert Case(logged, verifier=without).ask().state is State.VERIFIED
+    assert failed(Case(lone, NO_LOG, verifier=without).ask()) == {"certificate-chain"}
 
 
 # -- the period of a key ---------------------------------------------------------------------------------------------

@@ -193,7 +193,7 @@ def test_a_repository_without_a_trust_root_is_refused(mirror: Mirror) -> None:
 
 def test_a_rightly_signed_root_that_nothing_could_be_verified_with_is_refused(mirror: Mirror) -> None:
     mirror.tuf.publish(b'{"mediaType": "application/vnd.dev.sigstore.trustedroot+json;version=0.1"}')
-    mirror.refused("names no certificate authority")
+    mirror.refused("names no authority and no log")
 
 
 @pytest.mark.parametrize("status", [404, 500, 503])

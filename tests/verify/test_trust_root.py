@@ -15,8 +15,10 @@ from cryptography.x509.oid import ExtendedKeyUsageOID
 from cgexplorer.verify import trust_root
 from cgexplorer.verify.errors import TrustRootError
 from cgexplorer.verify.trust_root import Period
+from cgexplorer.verify.verdict import State
+from cgexplorer.verify.verifier import Verifier
 from tests.fakes.sigstore import make_ca
-from tests.verify.world import ALICE, SIGSTORE, STRANGER
+from tests.verify.world import ALICE, DIGEST, KEY, KEY_POLICY, SIGSTORE, STRANGER, Case, failed, policy
 
 Edit = Callable[[dict[str, Any]], object]
 
@@ -70,9 +72,10 @@ def test_what_is_no_trusted_root_is_refused_by_name(raw: bytes, reason: str) -> 
 @pytest.mark.parametrize(
     ("edit", "reason"),
     [
-        (lambda r: r.update(certificateAuthorities=[]), "names no certificate authority"),
-        (lambda r: r.pop("ctlogs"), "names no CT log"),
-        (lambda r: r.pop("tlogs"), "names no transparency log"),
+        (
+            lambda r: [r.pop(part) for part in ("certificateAuthorities", "tlogs", "timestampAuthorities")],
+            "names no authority and no log",
+        ),
         (lambda r: r["tlogs"].append(r["tlogs"][0]), "two logs have the same id"),
         (lambda r: r["tlogs"][0]["publicKey"].update(rawBytes="AAAA"), "not a public key"),
         (lambda r: r["tlogs"][0]["publicKey"].update(rawBytes="A"), "not strict base64"),
@@ -86,6 +89,18 @@ def test_what_is_no_trusted_root_is_refused_by_name(raw: bytes, reason: str) -> 
 def test_a_root_that_could_verify_nothing_is_refused(edit: Edit, reason: str) -> None:
     with pytest.raises(TrustRootError, match=reason):
         trust_root.load(edited(edit))
+
+
+@pytest.mark.parametrize(
+    ("part", "needed"),
+    [("ctlogs", "sct"), ("tlogs", "log-entry"), ("certificateAuthorities", "certificate-chain")],
+)
+def test_a_private_instance_may_lack_a_part_and_only_what_needs_it_fails(part: str, needed: str) -> None:
+    lacking = Verifier(trust_root.load(edited(lambda r: r.update({part: []}))))
+    assert failed(Case(SIGSTORE.signature(DIGEST, ALICE, timestamp=True), verifier=lacking).ask()) >= {needed}
+    evidence = SIGSTORE.signature(DIGEST, KEY if needed == "certificate-chain" else ALICE, timestamp=True)
+    waived = KEY_POLICY if needed == "certificate-chain" else policy(require_log=False, require_sct=False)
+    assert Case(evidence, waived, verifier=lacking).ask().state is State.VERIFIED
 
 
 @pytest.mark.parametrize(
