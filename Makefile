@@ -55,7 +55,7 @@ tests: $(VENV)/dev.stamp
 	@echo "== tests"
 	@$(BIN)/python -m pytest -n 2 --dist loadfile -q
 
-bench: $(VENV)/dev.stamp ## Figures, as ratios in one run; also into bench/results.json
+bench: $(VENV)/dev.stamp ## Figures, as ratios in one run; also into bench/results.json; FLEET=5 for 5M packages
 	@$(BIN)/python -m scripts.bench
 
 fuzz: $(VENV)/dev.stamp ## Hostile bytes for every parser: SECONDS=60, or RUNS=1000000

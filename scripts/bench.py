@@ -2,7 +2,7 @@
 
 A ratio holds on any machine; an absolute time only on the one that printed it. Each figure is the median of several
 runs, taken in turn with what it is compared to. Real documents come from ../shared/data, where that is present;
-otherwise the sample images stand in.
+otherwise the sample images stand in. FLEET=5 sets the size of the synthetic fleet, in millions of occurrences.
 """
 
 from __future__ import annotations
@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 
 import django
+import psycopg
+from psycopg import sql
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 OUTPUT = Path("bench") / "results.json"
@@ -167,7 +169,8 @@ def _import(ingest: Any) -> Result:
     )  # fmt: skip
 
 
-def main() -> None:
+def use_database(name: str, *, fresh: bool = False) -> None:
+    """Set Django up on a migrated database of its own; a fresh one has nothing else in it."""
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cgexplorer.settings")
     from django.conf import settings
 
@@ -175,14 +178,25 @@ def main() -> None:
 
     settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
     if "DATABASE_URL" not in os.environ:
-        embedded_pg.ensure_running(settings.CGEXPLORER_HOME / "postgres")
-        embedded_pg.ensure_database(settings.CGEXPLORER_HOME / "postgres", "cgexplorer_bench")
-        settings.DATABASES["default"]["NAME"] = "cgexplorer_bench"
+        data = settings.CGEXPLORER_HOME / "postgres"
+        embedded_pg.ensure_running(data)
+        if fresh:
+            with psycopg.connect(embedded_pg.conninfo(data, "postgres"), autocommit=True) as connection:
+                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+        embedded_pg.ensure_database(data, name)
+        settings.DATABASES["default"]["NAME"] = name
     django.setup()
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0, interactive=False)
-    results = [*verification(), *documents(), *ingestion_and_pages()]
+
+
+def main() -> None:
+    use_database("cgexplorer_bench")
+    from scripts import bench_fleet
+
+    fleet = bench_fleet.figures(float(os.environ.get("FLEET", "0.5")))
+    results = [*verification(), *documents(), *ingestion_and_pages(), *fleet]
     OUTPUT.parent.mkdir(exist_ok=True)
     OUTPUT.write_text(json.dumps([asdict(result) for result in results], indent=1))
     width = max(len(result.name) for result in results)
