@@ -239,3 +239,51 @@ def test_metadata_altered_in_the_folder_is_not_believed(mirror: Mirror) -> None:
 def test_a_folder_that_cannot_be_used_is_named(mirror: Mirror) -> None:
     mirror.folder.write_text("a file")
     mirror.refused("cannot be used")
+
+
+def test_the_shipped_tuf_root_is_one_to_begin_with(mirror: Mirror) -> None:
+    """Also after its own end: an empty mirror is then asked in vain, not refused."""
+    mirror.tuf.files.clear()
+    mirror.tuf.first_root = trust_refresh.first_root()
+    with pytest.raises(MirrorUnreachable, match="404"):
+        mirror.ask()
+    assert mirror.tuf.asked == [f"{trust_refresh.first_root_version() + 1}.root.json", "timestamp.json"]
+
+
+def test_a_mirror_of_somebody_else_is_refused(mirror: Mirror) -> None:
+    """Rightly signed, by those whom nobody named."""
+    stranger = FakeTuf(NEW, seed="stranger")
+    with stranger.served() as address, pytest.raises(RefreshRefused, match="not signed by enough"):
+        Mirror(mirror.tuf, address, mirror.folder).ask()
+
+
+SIGNED = '{"signatures": [], "signed": {"_type": "%s", "spec_version": "1.0.31", "version": %s, "expires": "%s"%s}}'
+HOSTILE = {
+    "nothing": b"",
+    "not text": b"\xff\xfe",
+    "a web page": b"<!doctype html><title>Log in</title>",
+    "null": b"null",
+    "a list": b"[]",
+    "deep": b"[" * 9000,
+    "nothing signed": b'{"signatures": [], "signed": null}',
+    "signatures of another kind": b'{"signatures": 7, "signed": {}}',
+    "no version": (SIGNED % ("timestamp", "null", "2099-01-01T00:00:00Z", "")).encode(),
+    "version of another kind": (SIGNED % ("timestamp", '"x"', "2099-01-01T00:00:00Z", "")).encode(),
+    "endless version": (SIGNED % ("timestamp", "9" * 5000, "2099-01-01T00:00:00Z", "")).encode(),
+    "no number": (SIGNED % ("timestamp", "NaN", "2099-01-01T00:00:00Z", "")).encode(),
+    "no date": (SIGNED % ("timestamp", "1", "tomorrow", "")).encode(),
+    "meta of another kind": (SIGNED % ("timestamp", "1", "2099-01-01T00:00:00Z", ', "meta": [1]')).encode(),
+    "keys of another kind": (SIGNED % ("root", "2", "2099-01-01T00:00:00Z", ', "keys": 1, "roles": {}')).encode(),
+    "roles of another kind": (SIGNED % ("root", "2", "2099-01-01T00:00:00Z", ', "keys": {}, "roles": 1')).encode(),
+    "targets of another kind": (SIGNED % ("targets", "1", "2099-01-01T00:00:00Z", ', "targets": {"a": 1}')).encode(),
+}
+
+
+@pytest.mark.parametrize("path", ["2.root.json", "timestamp.json", "1.snapshot.json", "1.targets.json"])
+@pytest.mark.parametrize("what", HOSTILE)
+def test_hostile_metadata_is_refused_in_a_sentence(mirror: Mirror, path: str, what: str) -> None:
+    """It is parsed before its signature is looked at."""
+    mirror.tuf.files[path] = HOSTILE[what]
+    with pytest.raises(RefreshRefused) as refused:
+        mirror.ask()
+    assert str(refused.value).startswith("The mirror")
