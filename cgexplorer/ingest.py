@@ -194,7 +194,7 @@ def _unit(
 ) -> Unit:
     config, problem = _config(reference, source, manifest)
     facts = _facts(config)
-    discovery = discover(source, reference.repository, manifest.digest)
+    discovery = discover(source, reference.repository, manifest.digest, name=reference.name)
     judged = _judged(discovery.evidence, manifest.digest, judges, now)
     state, reason = summary.combine([one.verdict for one in judged], discovery)
     return Unit(

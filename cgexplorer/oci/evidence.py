@@ -7,21 +7,21 @@ could look for is not an image without one.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
+from types import MappingProxyType
 from typing import NamedTuple
 
 import msgspec
 
 from cgexplorer.oci import digest as digests
 from cgexplorer.oci import signed_forms
-from cgexplorer.oci.errors import NotFound, OciError, TooLarge
+from cgexplorer.oci.errors import NotFound, NotInLayout, OciError, TooLarge
 from cgexplorer.oci.manifest import Descriptor, Manifest
 from cgexplorer.oci.source import Source
 
-MAX_LAYERS = 1000
 MAX_REFERRERS = 1000
-MAX_PER_KIND = 100
 MAX_ATTESTATION_BYTES = 32 << 20
 MAX_TOTAL_BYTES = 128 << 20  # of one digest, as declared
 PARALLEL = 3  # requests per host
@@ -35,6 +35,11 @@ class Form(StrEnum):
 class Kind(StrEnum):
     SIGNATURE = "signature"
     ATTESTATION = "attestation"
+
+
+# Of one digest. Signatures are small and mostly over one payload: a thousand of them must not hide the good one.
+MAX_OF_KIND: Mapping[Kind, int] = MappingProxyType({Kind.SIGNATURE: 1000, Kind.ATTESTATION: 100})
+MAX_BUNDLES = 200  # whose kind only their content tells
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -83,43 +88,42 @@ class _Found(NamedTuple):
     problems: tuple[Problem, ...] = ()
 
 
-def discover(source: Source, repository: str, digest: str) -> Discovery:
+def discover(source: Source, repository: str, digest: str, *, name: str = "", only: Kind | None = None) -> Discovery:
     """Everything signed that `source` stores beside `digest`, in a stable order. Raises no `OciError`.
 
-    At most 100 signatures and 100 attestations are taken; what is over is a problem, not silence.
+    At most 1,000 signatures and 100 attestations are taken; what is over is a problem, not silence. `name` is the
+    image's as its signers know it, registry included: it saves a request. With `only`, the classic tag of the other
+    kind is not asked for; bundles are, since only their content tells what they are.
     """
     with ThreadPoolExecutor(PARALLEL, thread_name_prefix="discover") as pool:
-        listings = pool.map(
-            lambda ask: ask(),
-            (
-                lambda: _legacy(source, repository, digest, ".sig", Kind.SIGNATURE),
-                lambda: _legacy(source, repository, digest, ".att", Kind.ATTESTATION),
-                lambda: _listed(source, repository, digest),
-            ),
-        )
-        signatures, attestations, listed = listings
-        attached = list(pool.map(lambda one: _referrer(source, repository, digest, one), listed[0]))
-        found = [signatures, attestations, *attached]
-        places, excess = _within_limits([place for one in found for place in one.places])
-        fetched = list(pool.map(lambda place: _fetch(source, repository, digest, place), places))
-    problems = [*(p for one in found for p in one.problems), *listed[1], *excess]
-    problems += [one for one in fetched if isinstance(one, Problem)]
-    evidence, late = _count_again([one for one in fetched if isinstance(one, Evidence)])
-    return Discovery(digest, evidence, tuple(dict.fromkeys([*problems, *late])))
+        listing = pool.submit(_listed, source, repository, digest)
+        tags = [
+            pool.submit(_legacy, source, repository, digest, kind)
+            for kind in (Kind.SIGNATURE, Kind.ATTESTATION)
+            if only in (None, kind)
+        ]
+        listed, excess = listing.result()
+        attached = list(pool.map(lambda one: _referrer(source, repository, digest, one), listed))
+        found = [*(tag.result() for tag in tags), *attached]
+        places, late = _within_limits([place for one in found for place in one.places])
+        # A layout is read whole, so that damage in it shows; a registry is not asked for bytes that are known.
+        known = _usual_payload(name, digest) if source.kind == "registry" else b""
+        contents = _contents(pool, source, repository, places, known)
+    read = [_evidence(digest, place, contents[_blob(place)]) for place in places]
+    problems = [*(p for one in found for p in one.problems), *excess, *late]
+    problems += [one for one in read if isinstance(one, Problem)]
+    evidence, over = _count_again([one for one in read if isinstance(one, Evidence)])
+    return Discovery(digest, evidence, tuple(dict.fromkeys([*problems, *over])))
 
 
-def _legacy(source: Source, repository: str, digest: str, suffix: str, kind: Kind) -> _Found:
+def _legacy(source: Source, repository: str, digest: str, kind: Kind) -> _Found:
     """Layers of the tag `sha256-<hex>.sig` or `.att` (cosign's SIGNATURE_SPEC)."""
-    tag = digest.replace(":", "-") + suffix
+    tag = digest.replace(":", "-") + (".sig" if kind is Kind.SIGNATURE else ".att")
     try:
-        found = source.resolve(repository, tag)
-    except NotFound:
-        return _Found()
+        manifest = source.manifest_of_tag(repository, tag)
     except OciError as error:
-        return _Found(problems=(Problem(tag, str(error)),))
-    try:
-        manifest = source.manifest(repository, found)
-    except OciError as error:  # NotFound too: the tag is there
+        if isinstance(error, NotFound) and not isinstance(error, NotInLayout):
+            return _Found()
         return _Found(problems=(Problem(tag, str(error)),))
     if manifest.digest == digest:
         return _Found()  # some registries answer a tag that they do not have with the image itself
@@ -168,15 +172,45 @@ def _place_of(manifest: Manifest, layer: Descriptor) -> _Place:
     return _Place(manifest.digest, Form.BUNDLE, None, manifest.digest, layer)
 
 
-def _fetch(source: Source, repository: str, digest: str, place: _Place) -> Evidence | Problem:
-    layer = place.layer
-    try:
-        if layer.size > MAX_ATTESTATION_BYTES:
-            raise TooLarge(f"The layer has {layer.size} bytes; at most {MAX_ATTESTATION_BYTES} are read.")
-        content = source.blob(repository, layer.digest, layer.size)
-    except OciError as error:
-        return Problem(layer.digest, f"Named by {place.name}: {error}")
-    kind = place.kind
+def _usual_payload(name: str, digest: str) -> bytes:
+    """What cosign signs when nobody adds annotations, byte by byte. Its hash tells whether a layer is just this."""
+    hub = "docker.io/"  # which cosign's library calls by its older name
+    critical = {
+        "identity": {"docker-reference": f"index.{name}" if name.startswith(hub) else name},
+        "image": {"docker-manifest-digest": digest},
+        "type": "cosign container image signature",
+    }
+    return msgspec.json.encode({"critical": critical, "optional": None})
+
+
+def _blob(place: _Place) -> tuple[str, int]:
+    return place.layer.digest, place.layer.size
+
+
+def _contents(
+    pool: ThreadPoolExecutor, source: Source, repository: str, places: list[_Place], known: bytes
+) -> dict[tuple[str, int], bytes | OciError]:
+    """Each blob once, however many layers name it: signers of one image mostly sign the same payload."""
+
+    def fetch(blob: tuple[str, int]) -> bytes | OciError:
+        digest, size = blob
+        if size > MAX_ATTESTATION_BYTES:
+            return TooLarge(f"The layer has {size} bytes; at most {MAX_ATTESTATION_BYTES} are read.")
+        if blob == (digests.of(known), len(known)):
+            return known
+        try:
+            return source.blob(repository, digest, size)
+        except OciError as error:
+            return error
+
+    blobs = list(dict.fromkeys(map(_blob, places)))
+    return dict(zip(blobs, pool.map(fetch, blobs), strict=True))
+
+
+def _evidence(digest: str, place: _Place, content: bytes | OciError) -> Evidence | Problem:
+    layer, kind = place.layer, place.kind
+    if isinstance(content, OciError):
+        return Problem(layer.digest, f"Named by {place.name}: {content}")
     if kind is None:
         kind = Kind.SIGNATURE if signed_forms.claims_to_sign_an_image(content) else Kind.ATTESTATION
     return Evidence(digest, place.form, kind, place.manifest, layer.media_type, content, layer.annotations)
@@ -188,16 +222,16 @@ def _within_limits(places: list[_Place]) -> tuple[list[_Place], list[Problem]]:
     taken: list[_Place] = []
     seen: Counter[Kind | None] = Counter()
     total_bytes = 0
-    for place in unique[:MAX_LAYERS]:
+    for place in unique:
         seen[place.kind] += 1
-        if seen[place.kind] > (2 * MAX_PER_KIND if place.kind is None else MAX_PER_KIND):
+        if seen[place.kind] > (MAX_BUNDLES if place.kind is None else MAX_OF_KIND[place.kind]):
             continue
         if total_bytes + place.layer.size <= MAX_TOTAL_BYTES or place.layer.size > MAX_ATTESTATION_BYTES:
             taken.append(place)  # a giant is taken here to be refused by name when it is fetched
             total_bytes += min(place.layer.size, MAX_ATTESTATION_BYTES) * (place.layer.size <= MAX_ATTESTATION_BYTES)
     if len(taken) == len(unique):
         return taken, []
-    reason = f"{len(unique)} signed layers are stored; only the first {len(taken)} were read."
+    reason = f"{len(unique)} signed layers are stored; only {len(taken)} were read, the first of each kind."
     return taken, [Problem("signed layers", reason)]
 
 
@@ -211,11 +245,11 @@ def _count_again(evidence: list[Evidence]) -> tuple[tuple[Evidence, ...], list[P
     seen: Counter[Kind] = Counter()
     for one in evidence:
         seen[one.kind] += 1
-        if seen[one.kind] <= MAX_PER_KIND:
+        if seen[one.kind] <= MAX_OF_KIND[one.kind]:
             taken.append(one)
     excess = [
-        Problem(f"{kind}s", f"There are {number} {kind}s; only the first {MAX_PER_KIND} were taken.")
+        Problem(f"{kind}s", f"There are {number} {kind}s; only the first {MAX_OF_KIND[kind]} were taken.")
         for kind, number in sorted(seen.items())
-        if number > MAX_PER_KIND
+        if number > MAX_OF_KIND[kind]
     ]
     return tuple(taken), excess

@@ -71,6 +71,9 @@ class Layout:
         raw = layout_files.read_blob(self.directory, digest, max_bytes=MAX_MANIFEST_BYTES)
         return manifest.parse(raw, self._media_types.get(digest, ""), digest)
 
+    def manifest_of_tag(self, repository: str, tag: str) -> Manifest:
+        return self.manifest(repository, self.resolve(repository, tag))
+
     def blob(self, repository: str, digest: str, size: int) -> bytes:
         if size > self.max_blob_bytes:
             raise TooLarge(f"{digests.short(digest)} has {size} bytes; at most {self.max_blob_bytes} are read.")
@@ -93,7 +96,7 @@ class Layout:
             if (subject and subject.digest == digest) or (read is None and not entry.tag):
                 found.setdefault(entry.descriptor.digest, entry.descriptor)
         try:
-            fallback = self.manifest(repository, self.resolve(repository, digest.replace(":", "-")))
+            fallback = self.manifest_of_tag(repository, digest.replace(":", "-"))
         except NotInLayout:
             raise
         except NotFound:

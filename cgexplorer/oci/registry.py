@@ -114,17 +114,26 @@ class Registry:
                 return told
         # HEAD is refused (405, 403), says no digest (ECR once), or is 404 for what GET answers (Nexus): GET decides,
         # and tells whether the next 404 may be believed.
-        answer = self._ask("GET", repository, f"manifests/{tag}", what, MAX_MANIFEST_BYTES, _ACCEPT)
-        self._head = answer.status == 404 if self._head is None else self._head
-        self._good(answer, what)
+        try:
+            found = self.manifest_of_tag(repository, tag)
+        except NotFound:
+            self._head = self._head is not False
+            raise
+        self._head = bool(self._head)
+        return found.digest
+
+    def manifest_of_tag(self, repository: str, tag: str) -> Manifest:
+        if not is_tag(tag):
+            raise ReferenceError(f"{tag[:80]!a} is not a tag.")
+        what = f"the tag {tag} of {self.host}/{repository}"
+        answer = self._good(self._ask("GET", repository, f"manifests/{tag}", what, MAX_MANIFEST_BYTES, _ACCEPT), what)
         found = digests.of(answer.body)
         if answer.headers.get("docker-content-digest", found) != found:
             raise DigestMismatch(f"The registry sent other bytes for {what} than it says.")
         try:
-            manifest.parse(answer.body, answer.headers.get("content-type", ""), found)
+            return manifest.parse(answer.body, answer.headers.get("content-type", ""), found)
         except Malformed as error:
             raise Malformed(f"The registry's answer for {what}: {error}") from error
-        return found
 
     def manifest(self, repository: str, digest: str) -> Manifest:
         _require_digest(digest)
@@ -183,11 +192,11 @@ class Registry:
 
     def _fallback(self, repository: str, digest: str) -> tuple[Descriptor, ...]:
         try:
-            listed = self.resolve(repository, digest.replace(":", "-"))
+            listed = self.manifest_of_tag(repository, digest.replace(":", "-"))
         except NotFound:
             return ()
         # GitLab and GHCR answer `sha256-<hex>` with the image itself. An index is not its own list of referrers.
-        return () if listed == digest else self.manifest(repository, listed).children
+        return () if listed.digest == digest else listed.children
 
     def _pages(self, repository: str, what: str, accept: str, first: Answer) -> Iterator[Answer]:
         """Page after page by `Link`, on this registry only, never the same twice."""

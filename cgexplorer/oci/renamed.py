@@ -24,6 +24,9 @@ class Renamed:
     def manifest(self, repository: str, digest: str) -> Manifest:
         return self.source.manifest(self.repository, digest)
 
+    def manifest_of_tag(self, repository: str, tag: str) -> Manifest:
+        return self.source.manifest_of_tag(self.repository, tag)
+
     def blob(self, repository: str, digest: str, size: int) -> bytes:
         return self.source.blob(self.repository, digest, size)
 

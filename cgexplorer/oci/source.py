@@ -1,4 +1,4 @@
-"""Where images come from: a registry or an OCI image layout. Both answer the same five questions."""
+"""Where images come from: a registry or an OCI image layout. Both answer the same questions."""
 
 from __future__ import annotations
 
@@ -20,6 +20,9 @@ class Source(Protocol):
 
     def manifest(self, repository: str, digest: str) -> Manifest:
         """The manifest with this digest, checked."""
+
+    def manifest_of_tag(self, repository: str, tag: str) -> Manifest:
+        """`resolve` and `manifest` in one request. `NotInLayout` when the tag is there and its bytes are not."""
 
     def blob(self, repository: str, digest: str, size: int) -> bytes:
         """The blob with this digest, exactly `size` bytes, checked."""

@@ -63,7 +63,8 @@ def verify_image(options: argparse.Namespace) -> int:
     wanted = flags.predicate_type(options.type) if options.command == "verify-attestation" else None
     kind = Kind.SIGNATURE if wanted is None else Kind.ATTESTATION
     with _source(options) as (source, repository, digest):
-        discovery = evidences.discover(source, repository, digest)
+        name = f"{source.host}/{repository}" if isinstance(source, registry.Registry) else ""
+        discovery = evidences.discover(source, repository, digest, name=name, only=kind)
         platform = _platform(source, repository, digest) if options.output == "json" else None
     now = dt.datetime.now(dt.UTC)
     pairs = _judge(verifier, discovery, policy, wanted, now)

@@ -76,6 +76,9 @@ class MemorySource:
     def manifest(self, repository: str, digest: str) -> Manifest:
         return manifest.parse(self._found(self.manifests, digest), "", digest)
 
+    def manifest_of_tag(self, repository: str, tag: str) -> Manifest:
+        return self.manifest(repository, self.resolve(repository, tag))
+
     def blob(self, repository: str, digest: str, size: int) -> bytes:
         return self._found(self.blobs, digest)
 

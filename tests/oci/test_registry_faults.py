@@ -105,8 +105,8 @@ def test_a_fault_while_looking_for_signatures_is_a_problem_never_an_unsigned_ima
 ) -> None:
     digest = fake.push_image(REPOSITORY, "latest")
     tag = digest.replace(":", "-") + ".sig"
-    signature = fake.push_signed(REPOSITORY, [(SIMPLE_SIGNING, b"{}", {})], tag)
-    fake.fault, fake.fault_at, fake.elsewhere = fault, f"/manifests/{signature}", "localhost:1"
+    fake.push_signed(REPOSITORY, [(SIMPLE_SIGNING, b"{}", {})], tag)
+    fake.fault, fake.fault_at, fake.elsewhere = fault, f"/manifests/{tag}", "localhost:1"
     found = discover(registry, REPOSITORY, digest)
     assert found.evidence == ()
     assert [problem.place for problem in found.problems] == [tag]
