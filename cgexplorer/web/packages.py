@@ -13,7 +13,7 @@ from cgexplorer.spdx import document as spdx
 from cgexplorer.spdx import graph as graphs
 from cgexplorer.spdx.document import Role
 from cgexplorer.store.models import Manifest, Sbom
-from cgexplorer.store.queries import contents
+from cgexplorer.store.queries import contents, fleet_licenses
 from cgexplorer.store.queries import manifests as queries
 from cgexplorer.store.queries.contents import SORTS, Element, Wanted
 from cgexplorer.web.images import csv_response
@@ -135,6 +135,7 @@ def license_list(request: HttpRequest, name: str, digest: str) -> HttpResponse:
         "sbom": sbom,
         "rows": contents.license_rows(sbom) if sbom else (),
         "document": contents.document(sbom) if sbom else None,
+        "new": fleet_licenses.new_in(manifest, sbom) if sbom and sbom.indexed else None,
     }
     return render_page(request, "digests/licenses.html", "rows", context)
 

@@ -9,8 +9,8 @@ from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from cgexplorer.store.queries import fleet_licenses, signers, trust_roots
 from cgexplorer.store.queries import registries as registry_queries
-from cgexplorer.store.queries import signers, trust_roots
 from cgexplorer.store.queries.trust_roots import RootStatus
 from cgexplorer.store.queries.universe import universe
 from cgexplorer.web import csv_cells
@@ -26,7 +26,9 @@ def identities(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 def licenses(request: HttpRequest) -> HttpResponse:
-    context = {"licenses": signers.licenses(), "universe": universe("current", include_unverified=False)}
+    family = request.GET.get("family", "")
+    found = fleet_licenses.uses(family)
+    context = {"uses": found, "family": family, "universe": universe("current", include_unverified=False)}
     return render_page(request, "policies/licenses.html", "rows", context)
 
 
@@ -64,8 +66,9 @@ def _identities() -> Table:
 
 
 def _licenses() -> Table:
-    fields = signers.LicenseUse.__struct_fields__
-    return fields, [msgspec.structs.astuple(one) for one in signers.licenses()]
+    return ("expression", "packages", "images", "families"), [
+        (one.expression, one.packages, one.images, ", ".join(one.families)) for one in fleet_licenses.uses().all
+    ]
 
 
 def _policies() -> Table:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import msgspec
 import pytest
 
 from cgexplorer.oci.evidence import Kind
 from cgexplorer.store.models import PolicyRow, TrustRoot
-from cgexplorer.store.queries import attestations, payloads, signers, verification
+from cgexplorer.store.queries import attestations, fleet_licenses, payloads, signers, verification
 from tests.store import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -130,7 +129,10 @@ def test_licences_are_those_of_verified_current_images() -> None:
     image = make.image()
     make.sbom(make.manifest(image, "1"), make.package("1", license="MIT"), make.package("2"))
     make.sbom(make.manifest(image, "2"), make.package("3", license="GPL-3.0-only"), searchable=False)
-    assert [msgspec.structs.astuple(use) for use in signers.licenses()] == [("", 1, 1), ("MIT", 1, 1)]
+    assert [(use.expression, use.packages, use.images) for use in fleet_licenses.uses().all] == [
+        ("MIT", 1, 1),
+        ("", 1, 1),
+    ]
 
 
 def test_a_check_that_ended_otherwise_is_a_change_with_what_was_found() -> None:

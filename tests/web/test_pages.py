@@ -62,7 +62,7 @@ PAGES = {
     "package": Page(8, (*DIGEST, "element")),
     "tree": Page(7, DIGEST),
     "branch": Page(7, (*DIGEST, "element")),
-    "digest-licenses": Page(7, DIGEST),
+    "digest-licenses": Page(12, DIGEST),
     "digest-licenses-csv": Page(3, DIGEST, kind=CSV),
     "digest-licenses-json": Page(3, DIGEST, kind=JSON),
     "files": Page(7, DIGEST),

@@ -25,12 +25,6 @@ class Signer(msgspec.Struct, frozen=True):
     example_digest: str
 
 
-class LicenseUse(msgspec.Struct, frozen=True):
-    expression: str  # "" = not stated
-    packages: int
-    images: int
-
-
 def signers() -> tuple[Signer, ...]:
     """Everybody whose signature holds on something stored, most images first."""
     found = rows(
@@ -41,18 +35,6 @@ def signers() -> tuple[Signer, ...]:
         GROUP BY e.identity, e.issuer, e.state ORDER BY 4 DESC, e.identity, e.issuer, e.state LIMIT 1000"""
     )
     return tuple(Signer(*row) for row in found)
-
-
-def licenses() -> tuple[LicenseUse, ...]:
-    """Licence expressions of the packages in searchable SBOMs: tagged now, and verified."""
-    found = rows(
-        """WITH held AS MATERIALIZED (
-          SELECT sp.image_id, u.id FROM store_sbompackages sp, unnest(sp.package_ids) u(id) WHERE sp.searchable)
-        SELECT coalesce(l.expression, ''), count(DISTINCT h.id), count(DISTINCT h.image_id)
-        FROM held h JOIN store_package p ON p.id = h.id LEFT JOIN store_license l ON l.id = p.license_id
-        GROUP BY 1 ORDER BY 3 DESC, 2 DESC, 1 LIMIT 1000"""
-    )
-    return tuple(LicenseUse(*row) for row in found)
 
 
 def policy_versions() -> QuerySet[PolicyRow]:

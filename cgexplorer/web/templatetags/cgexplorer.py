@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django import template
 from django.templatetags.static import static
@@ -32,6 +32,7 @@ _STEPS = (
     (dt.timedelta(minutes=1), "min", "min"),
 )
 NO_BREAK = mark_safe("<wbr>")
+MAX_LINKED_CHARACTERS = 180  # a search has no more
 _GROUP = mark_safe(' class="g"')
 
 
@@ -65,6 +66,16 @@ def state_words(state: str) -> str:
 def format_words(form: str) -> str:
     """`cyclonedx` → "CycloneDX"."""
     return sbom_forms.format_words(form)
+
+
+@register.simple_tag
+def license_link(expression: str) -> SafeString:
+    """An expression, leading to the packages that have it."""
+    shown = cut(expression, 300)
+    if '"' in expression or len(expression) > MAX_LINKED_CHARACTERS:
+        return format_html("<b>{}</b>", shown)
+    said = f'license:"{expression}"' if " " in expression else f"license:{expression}"
+    return format_html('<a href="{}?{}">{}</a>', reverse("package-search"), urlencode({"q": said}), shown)
 
 
 @register.simple_tag
