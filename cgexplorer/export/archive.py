@@ -13,9 +13,10 @@ from typing import IO
 from cgexplorer.export import evidence, page, rules, script
 from cgexplorer.export import report as reports
 from cgexplorer.export.script import Step
-from cgexplorer.store.models import Manifest
+from cgexplorer.store.models import Manifest, VerificationRun
 from cgexplorer.store.queries import exports, payloads
 from cgexplorer.verify import report as shapes
+from cgexplorer.verify import text
 from cgexplorer.verify.verdict import State
 
 MAX_TOTAL_BYTES = 1 << 30  # unpacked
@@ -52,25 +53,31 @@ class Archive:
         self._zip.close()
 
 
-def write(manifest: Manifest, file: IO[bytes]) -> None:
-    """The evidence bundle of this digest, of an index with its platforms. Raises TooLarge, payloads.Damaged."""
+def write(manifest: Manifest, file: IO[bytes], run: VerificationRun | None = None) -> None:
+    """The evidence bundle of this digest, of an index with its platforms; of an older run when one is named.
+
+    Raises TooLarge, payloads.Damaged.
+    """
     with closing(Archive(file)) as archive:
-        _fill(archive, manifest)
+        _fill(archive, manifest, run)
 
 
-def _fill(archive: Archive, manifest: Manifest) -> None:
-    found = exports.subjects(manifest)
+def _fill(archive: Archive, manifest: Manifest, run: VerificationRun | None) -> None:
+    found = exports.subjects(manifest, run)
     written = rules.Rules(found)
     for name, content in written.files():
         archive.add(name, content)
-    report = reports.report(manifest, f"{manifest.image.name}@{manifest.digest}")
+    reference = f"{manifest.image.name}@{manifest.digest}"
+    report = reports.of_subjects(found, reference, then=run is not None)
     archive.add("report.json", shapes.to_json(report).encode())
+    archive.add("report.txt", text.render(report).encode())
     archive.add("report.html", page.html(report, found).encode())
     archive.add("README.txt", page.readme(report).encode())
     steps = list(_manifests(archive, manifest, found))
     for subject in found:
         for number, judged in enumerate(subject.judged, 1):
             steps += evidence.add(archive.add, subject.manifest, number, judged, written)
+    steps += [script.note(one) for one in written.unasked()]
     steps += _verdict(report)
     names = sorted([*archive.sha256s, "verify.sh"])
     archive.add("verify.sh", script.write(steps, names).encode(), 0o755)
@@ -93,6 +100,8 @@ def _verdict(report: shapes.Report) -> list[Step]:
     steps = []
     for subject in report.subjects:
         if subject.state in _TRUSTED:
+            if subject.state is State.VERIFIED_STALE:
+                steps.append(script.note(f"{subject.digest} is {subject.state}: {subject.reason}"))
             continue
         text = f"{subject.digest} is {subject.state}: {subject.reason}"
         attested = subject.state is State.UNSIGNED and any(one.state in _TRUSTED for one in subject.evidence)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import datetime as dt
+
 from cgexplorer.store.judges import as_policy
 from cgexplorer.store.models import PolicyRow
 
 KEY = "cosign.pub"
+TIMESTAMP_AUTHORITY = "timestamp authority"  # the source of a time that no log vouches for
 
 
 def signer_flags(policy: PolicyRow | None, identity: str, issuer: str, key: str = KEY) -> list[str] | None:
@@ -31,14 +34,38 @@ def signer_flags(policy: PolicyRow | None, identity: str, issuer: str, key: str 
     return [f"{name}={value}" for name, value in flags if value]
 
 
-def waivers(policy: PolicyRow | None) -> list[str]:
-    """What cosign must be told not to ask for, because the policy does not; and that it asks for a timestamp."""
+def how(policy: PolicyRow | None, time_source: str = "") -> list[str]:
+    """What cosign must be told beside the signer: what the policy does not ask for, its times, its key's hash."""
+    flags = ["--use-signed-timestamps"] if time_source == TIMESTAMP_AUTHORITY else []
     if policy is None:
-        return []
-    flags = [] if policy.require_log else ["--insecure-ignore-tlog"]
+        return flags
+    if policy.require_timestamp:
+        flags = ["--use-signed-timestamps"]
+    if not policy.require_log:
+        flags.append("--insecure-ignore-tlog")
     if not policy.require_sct and not policy.key_pem:
         flags.append("--insecure-ignore-sct")
-    return [*flags, "--use-signed-timestamps"] if policy.require_timestamp else flags
+    return [*flags, f"--signature-digest-algorithm={policy.key_digest}"] if policy.key_digest else flags
+
+
+def unasked(policy: PolicyRow) -> list[str]:
+    """Sentences about what this policy asks and no flag of cosign can."""
+    who, found = f"Policy {policy.name} v{policy.version}", []
+    if policy.max_age_s:
+        age = dt.timedelta(seconds=policy.max_age_s)
+        found.append(f"{who} wants signatures at most {age} old; cosign compares no age.")
+    if policy.not_before or policy.not_after:
+        window = " ".join(
+            f"{word} {moment:%Y-%m-%d %H:%M:%S} UTC"
+            for word, moment in (("from", policy.not_before), ("until", policy.not_after))
+            if moment is not None
+        )
+        found.append(f"{who} believes its key {window} only; cosign knows no such window.")
+    if policy.threshold > 1:
+        found.append(f"{who} asks for {policy.threshold} distinct signers; cosign is content with one.")
+    if policy.annotations:
+        found.append(f"{who} asks for annotations of signatures; cosign compares none of a blob or an attestation.")
+    return found
 
 
 def _whole(pattern: str) -> str:

@@ -12,7 +12,6 @@ from cgexplorer.oci import signed_forms
 from cgexplorer.oci.evidence import Evidence as Found
 from cgexplorer.oci.evidence import Form, Kind
 from cgexplorer.predicates import label
-from cgexplorer.store.judges import as_policy
 from cgexplorer.store.models import Manifest
 from cgexplorer.store.queries import attestations, exports, payloads
 from cgexplorer.store.queries.verification import Judged
@@ -55,22 +54,17 @@ def add(write: Add, manifest: Manifest, number: int, judged: Judged, rules: Rule
 
 def _call(judged: Judged, digest: str, found: Found, bundle_name: str, layer: str, rules: Rules) -> list[Step]:
     row = judged.row
-    flags = rules.flags(row.policy, row.identity, row.issuer, row.trusted_root_sha256)
+    flags = rules.flags(row)
     if flags is None:
         return [script.skipped(f"{layer}, by cosign: it has no signer that a flag could name.")]
-    if row.time_source == "timestamp authority":
-        flags.append("--use-signed-timestamps")
-    steps: list[Step] = []
-    if row.policy and as_policy(row.policy).annotations:
-        steps.append(script.note(f"The annotations that the policy asks for are not compared by cosign in {layer}."))
     if found.media_type == SIMPLE_SIGNING:
         pattern = rb'"docker-manifest-digest"\s*:\s*"' + digest.encode() + b'"'
         named = re.search(pattern, found.content)
         if named is None or b"\n" in named[0]:
             return [script.failure(f"{layer} names the image in a way that this script cannot read.")]
-        return [*steps, Step("signature", (bundle_name, layer, named[0].decode(), *flags))]
+        return [Step("signature", (bundle_name, layer, named[0].decode(), *flags))]
     asked = [f"--type={row.predicate_type}", f"--digest={digest[7:]}", "--digestAlg=sha256"]
-    return [*steps, Step("attestation", (bundle_name, *flags, *asked))]
+    return [Step("attestation", (bundle_name, *flags, *asked))]
 
 
 def _envelope(write: Add, judged: Judged, bundle_name: str, bundle: bytes, name: str) -> list[Step]:
@@ -85,7 +79,7 @@ def _envelope(write: Add, judged: Judged, bundle_name: str, bundle: bytes, name:
 def _predicate(write: Add, judged: Judged, bundle_name: str, bundle: bytes, stem: str) -> list[Step]:
     """Exactly the signed bytes of the predicate, and where in the statement they are."""
     evidence = judged.evidence
-    if evidence.kind != Kind.ATTESTATION or not attestations.may_be_read(evidence) or evidence.payload is None:
+    if evidence.kind != Kind.ATTESTATION or judged.row.state not in attestations.SIGNED or evidence.payload is None:
         return []
     predicate, statement = payloads.predicate(evidence), payloads.content(evidence.payload)
     start = statement.rfind(predicate) if predicate else -1

@@ -21,4 +21,9 @@ def html(report: shapes.Report, subjects: tuple[Subject, ...]) -> str:
 
 
 def readme(report: shapes.Report) -> str:
-    return render_to_string("evidence/README.txt", {"report": report})
+    runs = [
+        f"{one.run.number} ({one.checked_at:%Y-%m-%d %H:%M} UTC)"
+        for one in report.subjects
+        if one.run and one.checked_at
+    ]
+    return render_to_string("evidence/README.txt", {"report": report, "runs": runs})

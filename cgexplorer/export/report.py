@@ -5,10 +5,11 @@ from __future__ import annotations
 import msgspec
 
 from cgexplorer.export import reproduce
+from cgexplorer.export.cosign import unasked
 from cgexplorer.oci.evidence import Kind
 from cgexplorer.store.judges import Tried
-from cgexplorer.store.models import IndexEntry, Manifest
-from cgexplorer.store.queries import completeness, cross_checks, trust_roots, verification
+from cgexplorer.store.models import Manifest
+from cgexplorer.store.queries import completeness, cross_checks, exports, trust_roots, verification
 from cgexplorer.verify import alternatives
 from cgexplorer.verify import report as shapes
 from cgexplorer.verify.verdict import State
@@ -16,21 +17,21 @@ from cgexplorer.verify.verdict import State
 
 def report(manifest: Manifest, reference: str) -> shapes.Report:
     """The newest run of this manifest and, for an index, of each platform."""
-    children = [
-        (entry.platform, entry.manifest)
-        for entry in IndexEntry.objects.filter(index=manifest).select_related("manifest__image").order_by("position")
-    ]
-    platform = None if manifest.is_index else manifest.platform or None
-    subjects = tuple(_newest(one, name) for name, one in [(platform, manifest), *children])
-    return shapes.Report(reference=reference, digest=manifest.digest, state=_state(manifest.state), subjects=subjects)
+    return of_subjects(exports.subjects(manifest), reference)
+
+
+def of_subjects(found: tuple[exports.Subject, ...], reference: str, *, then: bool = False) -> shapes.Report:
+    """The first is what was asked about. `then`: as their runs say, which need not be the newest."""
+    top = found[0].manifest
+    subjects = tuple(_of(one, None if one.manifest.is_index else one.platform or None, then=then) for one in found)
+    return shapes.Report(reference=reference, digest=top.digest, state=subjects[0].state, subjects=subjects)
 
 
 def run_report(found: verification.Report) -> shapes.Report:
     """One run, which need not be the newest, of one digest."""
-    manifest, run = found.manifest, found.run
-    subject = _subject(found, manifest.platform or None, State(run.state), run.reason)
-    reference = f"{manifest.image.name}@{manifest.digest}"
-    return shapes.Report(reference=reference, digest=manifest.digest, state=subject.state, subjects=(subject,))
+    manifest = found.manifest
+    one = exports.Subject(manifest, manifest.platform, found)
+    return of_subjects((one,), f"{manifest.image.name}@{manifest.digest}", then=True)
 
 
 def states(found: shapes.Report) -> set[State]:
@@ -47,10 +48,13 @@ def states(found: shapes.Report) -> set[State]:
     return counted
 
 
-def _newest(manifest: Manifest, platform: str | None) -> shapes.SubjectRow:
-    found = verification.report(manifest)
+def _of(one: exports.Subject, platform: str | None, *, then: bool) -> shapes.SubjectRow:
+    manifest, found = one.manifest, one.report
     if found is None:
-        return shapes.SubjectRow(manifest.digest, platform, _state(manifest.state), manifest.state_reason, ())
+        state, reason = ("", "No run had looked at it.") if then else (manifest.state, manifest.state_reason)
+        return shapes.SubjectRow(manifest.digest, platform, _state(state), reason, ())
+    if then:
+        return _subject(found, platform, State(found.run.state), found.run.reason)
     return _subject(found, platform, _state(manifest.state), manifest.state_reason)
 
 
@@ -74,6 +78,7 @@ def _subject(found: verification.Report, platform: str | None, state: State, rea
         tools=run.tools,
         trusted_roots=_trust_roots(found),
         commands=tuple(shapes.CommandRow(one.title, one.text) for one in reproduce.commands(found)),
+        not_asked_of_cosign=tuple(one for policy in found.policies for one in unasked(policy)),
         previous=_previous(found),
     )
 

@@ -9,7 +9,7 @@ import shlex
 
 import msgspec
 
-from cgexplorer.export.cosign import signer_flags, waivers
+from cgexplorer.export.cosign import how, signer_flags
 from cgexplorer.oci.evidence import Kind
 from cgexplorer.predicates import label
 from cgexplorer.store.models import Manifest, PolicyRow, TrustRoot
@@ -33,6 +33,7 @@ def commands(report: Report) -> tuple[Command, ...]:
         report.trust_roots[0] if report.trust_roots else None,
         identity=first.row.identity if first else "",
         issuer=first.row.issuer if first else "",
+        time_source=first.row.time_source if first else "",
     )
     return found if any(one.evidence.kind == Kind.SIGNATURE for one in report.judged) else found[1:]
 
@@ -45,17 +46,16 @@ def cosign(
     *,
     identity: str = "",
     issuer: str = "",
+    time_source: str = "",
 ) -> tuple[Command, ...]:
     """`verify`, and `verify-attestation` for each predicate type. Without a policy the signer that was found is asked
     for: the page has to say that nobody said who should sign."""
     flags = signer_flags(policy, identity, issuer)
     if flags is None:
         return ()
-    flags += waivers(policy)
+    flags += how(policy, time_source)
     if trust_root and (trust_root.is_sample or trust_root.name != PUBLIC_GOOD):
         flags.append("--trusted-root=trusted_root.json")
-    if policy and policy.key_digest:
-        flags.append(f"--signature-digest-algorithm={policy.key_digest}")
     reference = f"{manifest.image.name}@{manifest.digest}"
     # verify-attestation knows no annotations.
     annotations = [f"--annotations={key}={value}" for key, value in (policy.annotations if policy else {}).items()]

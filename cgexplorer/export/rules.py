@@ -8,7 +8,7 @@ import msgspec
 
 from cgexplorer.export import cosign
 from cgexplorer.store.judges import as_policy
-from cgexplorer.store.models import PolicyRow, TrustRoot
+from cgexplorer.store.models import PolicyRow, TrustRoot, VerdictRow
 from cgexplorer.store.queries import payloads
 from cgexplorer.store.queries.exports import Subject
 from cgexplorer.verify.policy import Policy
@@ -60,13 +60,18 @@ class Rules:
             one.pk: cosign.KEY if number == 0 else f"cosign-{number + 1}.pub" for number, one in enumerate(with_key)
         }
 
-    def flags(self, policy: PolicyRow | None, identity: str, issuer: str, root_sha256: str) -> list[str] | None:
+    def flags(self, row: VerdictRow) -> list[str] | None:
         """cosign's flags for who must have signed, and by which root; None when nobody can be named."""
+        policy, root = row.policy, self._root_names.get(row.trusted_root_sha256)
         key = self._keys.get(policy.pk, cosign.KEY) if policy else cosign.KEY
-        signer = cosign.signer_flags(policy, identity, issuer, key)
-        if signer is None or root_sha256 not in self._root_names:
+        signer = cosign.signer_flags(policy, row.identity, row.issuer, key)
+        if signer is None or root is None:
             return None
-        return [f"--trusted-root={self._root_names[root_sha256]}", *signer, *cosign.waivers(policy)]
+        return [f"--trusted-root={root}", *signer, *cosign.how(policy, row.time_source)]
+
+    def unasked(self) -> list[str]:
+        """What the policies ask and cosign is not asked."""
+        return [sentence for policy in self._policies for sentence in cosign.unasked(policy)]
 
     def files(self) -> Iterator[tuple[str, bytes]]:
         for policy in self._policies:

@@ -50,6 +50,13 @@ trap 'rm -f "$errors"' EXIT
 """
 
 
+_STRANGERS = r"""find . -type f | sed 's|^\./||' | while IFS= read -r file; do
+    [ "$file" = SHA256SUMS ] || cut -c67- SHA256SUMS | grep -qxF -e "$file" ||
+        say "Not part of it, and checked by nobody: $(printf '%s' "$file" | tr -cd '[:print:]')"
+done
+"""
+
+
 class Step(msgspec.Struct, frozen=True):
     """One call of a function of the script, and what it is about."""
 
@@ -82,7 +89,7 @@ def write(steps: Iterable[Step], names: Iterable[str]) -> str:
         "# Every file, and SHA256SUMS itself, is as it was written.",
         f"for file in \\\n    {listed}",
         'do sha256 "$file"; done | cmp -s - SHA256SUMS || bad "a file is not what SHA256SUMS says"',
-        "",
+        _STRANGERS,
         *(step.line() for step in steps),
         "",
         '[ "$failed$skipped" = 01 ] && say "What could be checked holds, but see above." && exit 3',

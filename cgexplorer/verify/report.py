@@ -190,6 +190,9 @@ class SubjectRow(msgspec.Struct, frozen=True):
     tools: Annotated[dict[str, str], Meta(description="name and version of what verified")] = {}
     trusted_roots: tuple[TrustRootRow, ...] = ()
     commands: tuple[CommandRow, ...] = ()
+    not_asked_of_cosign: Annotated[
+        tuple[str, ...], Meta(description="what the policies ask beyond what these commands can")
+    ] = ()
     previous: PreviousRow | None = None
 
 

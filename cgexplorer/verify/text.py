@@ -55,6 +55,7 @@ def _subject(subject: SubjectRow) -> Iterator[str]:
         yield ""
         yield f"  {command.title}, with stock cosign 3:"
         yield from (f"    {line}" for line in command.command.splitlines())
+    yield from (f"  {sentence}" for sentence in subject.not_asked_of_cosign)
 
 
 def _root(root: TrustRootRow) -> str:

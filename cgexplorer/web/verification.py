@@ -12,6 +12,7 @@ from django.views.decorators.http import require_POST, require_safe
 from cgexplorer import jobs
 from cgexplorer.export import report as reports
 from cgexplorer.export import reproduce
+from cgexplorer.export.cosign import unasked
 from cgexplorer.store.models import TrustRoot, VerificationRun
 from cgexplorer.store.queries import completeness, cross_checks, manifests, payloads, trust_roots, verification
 from cgexplorer.store.queries.verification import Judged, Report
@@ -52,7 +53,7 @@ def verification_report(request: HttpRequest, name: str, digest: str, run: int |
     report = verification.report(manifest, run)
     if report is None and run is not None:
         raise Http404(f"Run {run} did not verify this digest.")
-    context = {"manifest": manifest, "report": report, "runs": verification.runs(manifest)[:MAX_RUNS_SHOWN]}
+    context = {"manifest": manifest, "report": report, "runs": list(verification.runs(manifest)[:MAX_RUNS_SHOWN])}
     return render_page(request, "verification/report.html", "report", context | (_shown(report) if report else {}))
 
 
@@ -93,6 +94,7 @@ def _shown(report: Report) -> dict[str, object]:
         "sentences": cosign_sentences(map(reports.evidence_row, report.judged)),
         "next_steps": next_steps(report.run.state),
         "commands": commands,
+        "unasked": [sentence for policy in report.policies for sentence in unasked(policy)],
         "our_commands": [reproduce.ours(command) for command in commands[:1]],
         "certificates": _certificates(report),
         "roots": [(one, one.standing(timezone.now())) for one in trust_roots.statuses(_sha256s(report))],

@@ -54,7 +54,8 @@ def files(manifest: Manifest) -> dict[str, bytes]:
 def test_a_bundle_has_everything_that_its_report_speaks_of(image: Manifest) -> None:
     found, folder = files(image), f"evidence/{image.digest[7:19]}"
     assert set(found) == {
-        "README.txt", "SHA256SUMS", "policy.json", "report.html", "report.json", "trusted_root.json", "verify.sh",
+        "README.txt", "SHA256SUMS", "policy.json", "report.html", "report.json", "report.txt", "trusted_root.json",
+        "verify.sh",
         f"manifests/sha256-{image.digest[7:]}.json", f"manifests/sha256-{index_of(image).digest[7:]}.json",
         f"{folder}/01-signature.annotations.json", f"{folder}/01-signature.sigstore.json",
         f"{folder}/01-signature.simplesigning.json", f"{folder}/02-spdx.annotations.json",

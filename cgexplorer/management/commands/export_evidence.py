@@ -20,6 +20,7 @@ class Command(StoreCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("reference", metavar="REF")
+        parser.add_argument("--run", type=int, metavar="N", help="as this run judged, not the newest")
         parser.add_argument("--output", required=True, type=Path, metavar="FILE")
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -28,11 +29,15 @@ class Command(StoreCommand):
             manifest = references.manifest(options["reference"])
         except references.UnknownReference as error:
             raise CommandError(str(error), returncode=COULD_NOT_CHECK) from error
+        number = options["run"]
+        run = manifest.runs.filter(pk=number).first() if number is not None else None
+        if number is not None and run is None:
+            raise CommandError(f"Run {number} did not verify this digest.")
         try:
             # Whole or not at all: half a bundle must not look like one.
             with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
                 try:
-                    export.write(manifest, file)
+                    export.write(manifest, file, run)
                     os.fchmod(file.fileno(), 0o644)
                     Path(file.name).replace(target)
                 except BaseException:

@@ -8,7 +8,7 @@ import msgspec
 
 from cgexplorer.oci.evidence import Evidence as Found
 from cgexplorer.oci.evidence import Form, Kind
-from cgexplorer.store.models import Evidence, IndexEntry, Manifest, TrustRoot
+from cgexplorer.store.models import Evidence, IndexEntry, Manifest, TrustRoot, VerificationRun
 from cgexplorer.store.queries import payloads, verification
 from cgexplorer.store.queries.verification import Judged
 
@@ -16,20 +16,36 @@ MAX_INDEXES = 8
 
 
 class Subject(msgspec.Struct, frozen=True):
-    """A digest with what its newest run judged, in the order of the store."""
+    """A digest with what a run judged."""
 
     manifest: Manifest
     platform: str
-    judged: tuple[Judged, ...]
-    trust_roots: tuple[TrustRoot, ...]
+    report: verification.Report | None  # None: no run had looked at it
+
+    @property
+    def judged(self) -> tuple[Judged, ...]:
+        """In the order of the store."""
+        return tuple(sorted(self.report.judged, key=lambda one: one.evidence.pk)) if self.report else ()
+
+    @property
+    def trust_roots(self) -> tuple[TrustRoot, ...]:
+        return self.report.trust_roots if self.report else ()
 
 
-def subjects(manifest: Manifest) -> tuple[Subject, ...]:
-    """The digest itself and, for an index, each platform once."""
+def subjects(manifest: Manifest, run: VerificationRun | None = None) -> tuple[Subject, ...]:
+    """The digest itself and, for an index, each platform once: as they are now, or as they were with that run."""
     entries = IndexEntry.objects.filter(index=manifest).select_related("manifest__image", "manifest__payload")
     children = {entry.manifest_id: (entry.manifest, entry.platform) for entry in entries.order_by("position")}
-    pairs = [(manifest, manifest.platform), *(pair for key, pair in children.items() if key != manifest.pk)]
-    return tuple(_subject(one, platform) for one, platform in pairs)
+    own = Subject(manifest, manifest.platform, verification.report(manifest, run.pk if run else None))
+    others = (pair for key, pair in children.items() if key != manifest.pk)
+    return (own, *(Subject(one, platform, _report(one, run)) for one, platform in others))
+
+
+def _report(manifest: Manifest, run: VerificationRun | None) -> verification.Report | None:
+    if run is None:
+        return verification.report(manifest)
+    then = verification.runs(manifest).filter(finished_at__lte=run.finished_at).first()
+    return verification.report(manifest, then.pk) if then is not None else None
 
 
 def indexes(manifest: Manifest) -> list[Manifest]:
@@ -49,11 +65,3 @@ def stored(row: Evidence) -> Found:
         content=payloads.content(row.content),
         annotations=json.loads(row.annotations_json),
     )
-
-
-def _subject(manifest: Manifest, platform: str) -> Subject:
-    found = verification.report(manifest)
-    if found is None:
-        return Subject(manifest, platform, (), ())
-    judged = sorted(found.judged, key=lambda one: one.evidence.pk)
-    return Subject(manifest, platform, tuple(judged), found.trust_roots)
