@@ -47,6 +47,10 @@ PAGES = {
     "identities": "/identities/",
     "licenses": "/licenses/",
     "policies": "/policies/",
+    "policy-new": (
+        "/policies/new?name=private&match=samples.example/*&signer=chainguard&require_type=slsa&require_type=spdx"
+        "&image_syncer=720909c9f5279097/b6461e99e132298f&custom_image_builder=720909c9f5279097/af12bc34e132298f"
+    ),
     "registries": "/registries/",
     "trust-roots": "/trust-roots/",
     "states": "/states/",

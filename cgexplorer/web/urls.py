@@ -17,6 +17,7 @@ from cgexplorer.web import (
     home,
     images,
     packages,
+    policy_form,
     search,
     settings_pages,
     tree,
@@ -103,6 +104,7 @@ urlpatterns = [
     path("identities/", settings_pages.identities, name="identities"),
     path("licenses/", settings_pages.licenses, name="licenses"),
     path("policies/", settings_pages.policy_list, name="policies"),
+    path("policies/new", policy_form.policy_form, name="policy-new"),
     path("registries/", settings_pages.registries, name="registries"),
     *[
         path(f"{table}.{form}", settings_pages.download, {"table": table, "form": form}, name=f"{table}-{form}")

@@ -97,6 +97,7 @@ PAGES = {
     "licenses": Page(5),
     "licenses-csv": Page(1, kind=CSV),
     "licenses-json": Page(1, kind=JSON),
+    "policy-new": Page(4, ask="name=a&match=x/*&issuer=https://x.example&identity=y"),
     "policies": Page(1),
     "policies-csv": Page(1, kind=CSV),
     "policies-json": Page(1, kind=JSON),

@@ -10,15 +10,12 @@ from django.core.management.base import CommandError, CommandParser
 
 from cgexplorer.management import root_files
 from cgexplorer.management.store_command import StoreCommand
-from cgexplorer.store.judges import as_policy
-from cgexplorer.store.models import Image, PolicyRow, TrustRoot
+from cgexplorer.store.models import Image, TrustRoot
 from cgexplorer.store.queries.trust import policies_for
 from cgexplorer.store.record import policies, trust_roots
 from cgexplorer.store.record.policies import PolicyFields
-from cgexplorer.store.record.text import storable
 from cgexplorer.verify import required
-from cgexplorer.verify.errors import Fault, VerifyError
-from cgexplorer.verify.signer import check_policy
+from cgexplorer.verify.errors import Fault
 from cgexplorer.verify.trust_root import PUBLIC_GOOD
 
 MAX_AGE_DAYS = 20_000  # more seconds than that do not fit its column
@@ -104,7 +101,10 @@ class Command(StoreCommand):
             require_timestamp=options["require_timestamp"],
             max_age_s=_age_s(options["max_age_days"]),
         )
-        check(options["name"], fields)
+        try:
+            policies.check(options["name"], fields)
+        except policies.UnusablePolicy as error:
+            raise CommandError(str(error)) from error
         row = policies.policy(options["name"], fields, _root(options))
         self.stdout.write(f"{row.name} v{row.version} decides for {row.pattern}")
         concerned = [image.name for image in Image.objects.order_by("name") if row in policies_for(image.name)]
@@ -113,19 +113,6 @@ class Command(StoreCommand):
                 f"{len(concerned)} stored image{'s match' if len(concerned) > 1 else ' matches'}; "
                 "verdicts change when they are verified again: manage.py verify --all"
             )
-
-
-def check(name: str, fields: PolicyFields) -> None:
-    """Refuse a policy that could never be used, or that would allow anybody."""
-    if not name.strip() or len(name) > 100 or not fields.pattern.strip() or len(fields.pattern) > 511:
-        raise CommandError("A policy needs a name of at most 100 and a pattern of at most 511 characters.")
-    texts = (name, *(text for field in fields.__struct_fields__ if isinstance(text := getattr(fields, field), str)))
-    if any(storable(text, len(text)) != text for text in texts):
-        raise CommandError("A policy is text in UTF-8, without NUL: one of the values given is not.")
-    try:
-        check_policy(as_policy(PolicyRow(name=name, **{f: getattr(fields, f) for f in fields.__struct_fields__})))
-    except (Fault, VerifyError) as error:
-        raise CommandError(f"This policy cannot be used: {_sentence(error)}") from error
 
 
 def _age_s(days: int) -> int:
@@ -149,7 +136,7 @@ def _types(names: list[str]) -> list[str]:
     try:
         return list(dict.fromkeys(map(required.predicate_type, names)))
     except Fault as fault:
-        raise CommandError(f"--require-type: {_sentence(fault)}") from None
+        raise CommandError(f"--require-type: expected {fault.expected}, found {fault.found}.") from None
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -157,10 +144,6 @@ def _pair(text: str) -> tuple[str, str]:
     if not key or not equals:
         raise CommandError(f"--annotation {text!r} is not KEY=VALUE.")
     return key, value
-
-
-def _sentence(error: Exception) -> str:
-    return f"expected {error.expected}, found {error.found}." if isinstance(error, Fault) else str(error)
 
 
 def _text(file: Path) -> str:

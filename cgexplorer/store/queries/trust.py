@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fnmatch import fnmatchcase
 
-from cgexplorer.store.models import PolicyRow, TrustRoot, TrustUpdate
+from cgexplorer.store.models import Image, PolicyRow, TrustRoot, TrustUpdate
 from cgexplorer.verify.trust_refresh import Versions
 from cgexplorer.verify.trust_root import PUBLIC_GOOD
 
@@ -20,6 +20,18 @@ def policies_for(name: str) -> list[PolicyRow]:
     matching = [row for row in _current() if fnmatchcase(name, row.pattern)]
     most = max((_specificity(row.pattern) for row in matching), default=0)
     return [row for row in matching if _specificity(row.pattern) == most]
+
+
+def images_decided_by(name: str, pattern: str) -> tuple[str, ...]:
+    """Stored images that a policy of this name and pattern would decide for: no other one names them more closely."""
+    others = [row.pattern for row in _current() if row.name != name]
+    found = Image.objects.order_by("name").values_list("name", flat=True)
+    return tuple(
+        image
+        for image in found
+        if fnmatchcase(image, pattern)
+        and all(_specificity(pattern) >= _specificity(other) for other in others if fnmatchcase(image, other))
+    )
 
 
 def newest(name: str) -> TrustUpdate | None:

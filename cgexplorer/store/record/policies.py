@@ -7,7 +7,11 @@ import datetime as dt
 import msgspec
 from django.db import transaction
 
+from cgexplorer.store.judges import as_policy
 from cgexplorer.store.models import PolicyRow, TrustRoot
+from cgexplorer.store.record.text import storable
+from cgexplorer.verify.errors import Fault, VerifyError
+from cgexplorer.verify.signer import check_policy
 
 
 class PolicyFields(msgspec.Struct, frozen=True):
@@ -35,6 +39,26 @@ class PolicyFields(msgspec.Struct, frozen=True):
     use_signed_timestamps: bool = True
     require_timestamp: bool = False
     max_age_s: int = 0
+
+
+class UnusablePolicy(Exception):
+    """It could never be met, or would allow anybody. `str(error)` is a sentence."""
+
+
+def check(name: str, fields: PolicyFields) -> None:
+    """Raises UnusablePolicy."""
+    if not name.strip() or len(name) > 100 or not fields.pattern.strip() or len(fields.pattern) > 511:
+        raise UnusablePolicy("A policy needs a name of at most 100 and a pattern of at most 511 characters.")
+    texts = (name, *(text for field in fields.__struct_fields__ if isinstance(text := getattr(fields, field), str)))
+    if any(storable(text, len(text)) != text for text in texts):
+        raise UnusablePolicy("A policy is text in UTF-8, without NUL: one of the values given is not.")
+    row = PolicyRow(name=name, **{field: getattr(fields, field) for field in fields.__struct_fields__})
+    try:
+        check_policy(as_policy(row))
+    except Fault as fault:
+        raise UnusablePolicy(f"This policy cannot be used: expected {fault.expected}, found {fault.found}.") from None
+    except VerifyError as error:
+        raise UnusablePolicy(f"This policy cannot be used: {error}") from None
 
 
 @transaction.atomic

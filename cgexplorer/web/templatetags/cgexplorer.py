@@ -58,6 +58,12 @@ def badge(state: str, href: str = "") -> SafeString:
 
 
 @register.filter
+def field_words(name: str) -> str:
+    """`image_syncer` as people read it."""
+    return name.replace("_", " ")
+
+
+@register.filter
 def state_words(state: str) -> str:
     return words.state_words(state)
 
