@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import datetime as dt
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from cgexplorer import predicates, stopping
+from cgexplorer.oci import choice
 from cgexplorer.oci.digest import of as digest_of
 from cgexplorer.oci.errors import NotFound, NotInLayout, OciError, TooLarge
 from cgexplorer.oci.evidence import Discovery, Kind, Problem, discover
@@ -59,10 +60,18 @@ class IngestReport(msgspec.Struct, frozen=True):
 
 
 def ingest(
-    reference: Reference, source: Source, *, trigger: str, now: dt.datetime, progress: Progress | None = None
+    reference: Reference,
+    source: Source,
+    *,
+    trigger: str,
+    now: dt.datetime,
+    progress: Progress | None = None,
+    platforms: Sequence[str] = (),
 ) -> IngestReport:
     """Fetch, verify and store what the reference names. Raises OciError when that itself cannot be had, Interrupted
     between two manifests.
+
+    Of an index only these `platforms`, without any all of them; the others are named in the store and not looked at.
 
     What is missing further down (a platform, a piece of evidence) is named in the report and stored as could not check.
     """
@@ -87,6 +96,9 @@ def ingest(
     total = 1 + len(top.children)
     for child in top.children:
         platform = str(child.platform or "")
+        if not choice.is_platform_meant(platform, platforms):
+            stored.append((platform, images.named(image, child, now)))
+            continue
         tell(f"Fetching and verifying {platform or child.digest}", len(reports), total)
         one = _child(reference, source, child, judges, now)
         stored.append((platform, unit.save(image, one, occasion, now)[0]))

@@ -177,6 +177,7 @@ if PRODUCTION:
     CSRF_COOKIE_SECURE = True
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
+PROCRASTINATE_IMPORT_PATHS = ["cgexplorer.sync_jobs"]
 # A worker that is to stop waits a second for its jobs and then tells them to; these end within another.
 PROCRASTINATE_WORKER_DEFAULTS = {"shutdown_graceful_timeout": 1, "task_middleware": [stopping.told_by_worker]}
 

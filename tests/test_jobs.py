@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import datetime as dt
-import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 import pytest
 from asgiref.sync import async_to_sync
@@ -30,9 +24,9 @@ from cgexplorer.store.models import Activity, Manifest, Registry, Tag, Verificat
 from cgexplorer.store.record import activities
 from tests.fakes.registry import FakeRegistry, Fault
 from tests.ingesting import allow, fetch, signed_image
+from tests.working import until, worker
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PATIENCE_S = 90
 SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "python"
 
 
@@ -49,32 +43,6 @@ def registry() -> Iterator[FakeRegistry]:
     with FakeRegistry() as running:
         running.load_layout(SAMPLE, "team/python")
         yield running
-
-
-@contextmanager
-def worker(registry: FakeRegistry | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker process on the test's database."""
-    at = connection.settings_dict
-    who = quote(at["USER"]) + (f":{quote(at['PASSWORD'])}" if at["PASSWORD"] else "")
-    where = f"host={quote(at['HOST'], safe='')}&port={at['PORT']}"
-    environment = {**os.environ, "DATABASE_URL": f"postgresql://{who}@/{at['NAME']}?{where}"}
-    environment["CGEXPLORER_INSECURE_REGISTRIES"] = registry.host if registry else ""
-    process = subprocess.Popen(
-        [sys.executable, "manage.py", "procrastinate", "worker", "--concurrency=2"], env=environment
-    )
-    try:
-        yield process
-    finally:
-        if process.poll() is None:
-            process.terminate()
-        process.wait(30)
-
-
-def until(condition: Callable[[], bool], what: str) -> None:
-    deadline = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < deadline, f"{what}: {list(Activity.objects.values('state', 'step', 'error'))}"
-        time.sleep(0.1)
 
 
 def state_of(activity: Activity) -> str:

@@ -6,7 +6,7 @@ Platforms, reasons and identities are other people's text: it may neither drive 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -57,3 +57,13 @@ def _said(manifest: ManifestReport) -> str:
 
 def words(state: State) -> str:
     return state.replace("-", " ")
+
+
+@contextmanager
+def watched_line() -> Iterator[Callable[[str], None] | None]:
+    """What shows a line in the place of the last one; None when stderr is no terminal."""
+    if not sys.stderr.isatty():
+        yield None
+        return
+    with Console(stderr=True).status("Starting") as status:
+        yield lambda line: status.update(Text(printable(line)))

@@ -62,6 +62,14 @@ def parse(text: str) -> Reference:
     return Reference(registry, repository, tag or ("" if digest else DEFAULT_TAG), digest)
 
 
+def parse_repository(text: str) -> Reference:
+    """A repository alone, without tag or digest: `cgr.dev/chainguard/go`. Otherwise as `parse`."""
+    reference = parse(text)
+    if reference.digest or _split_tag(_PREFIX.sub("", text.strip(), count=1))[1]:
+        raise ReferenceError(f"Name the repository alone, {reference.name}, without a tag or a digest.")
+    return Reference(reference.registry, reference.repository)
+
+
 def is_repository(text: str) -> bool:
     """Whether this is a repository name by the grammar of the distribution specification."""
     return len(text) <= MAX_NAME and all(_COMPONENT.fullmatch(part) for part in text.split("/"))

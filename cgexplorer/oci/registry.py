@@ -86,6 +86,11 @@ class Registry:
         self._authorizer = Authorizer(transport, self._base, credentials, token_service)
         self._head: bool | None = None  # whether HEAD tells the truth; None: not known yet
 
+    @property
+    def requests(self) -> int:
+        """How many were sent so far, tokens and retries included."""
+        return self._transport.requests
+
     def __enter__(self) -> Self:
         return self
 

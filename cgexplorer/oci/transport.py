@@ -55,6 +55,7 @@ class Transport:
         tls: ssl.SSLContext | None = None,
     ) -> None:
         self.patience = patience or Patience()
+        self.requests = 0  # sent so far; threads may lose one or another in the count
         self.failure: Unreachable | None = None  # of the last request that was given up
         self.origins = Origins(trusted or Trusted(), resolver, tls or _system_tls())
 
@@ -146,6 +147,7 @@ class Transport:
             },
         )
         with origin.slots:
+            self.requests += 1
             limits = Limits(patience.clock, patience.stop, origin.host, patience.connect_s + patience.first_byte_s)
             origin.wire.begin(limits)
             until = patience.clock() + patience.exchange_s

@@ -11,6 +11,7 @@ from cgexplorer.store.models.evidence import (
     VerdictRow,
     VerificationRun,
 )
+from cgexplorer.store.models.follow import Follow, Sync, SyncItem
 from cgexplorer.store.models.image import Image, IndexEntry, Manifest, Registry, Tag, TagMove
 from cgexplorer.store.models.package import Component, ComponentCpe, ComponentImage, License, Package, PackageImage
 from cgexplorer.store.models.policy import PolicyRow, TrustRoot, TrustUpdate
@@ -18,7 +19,7 @@ from cgexplorer.store.models.sbom import Sbom, SbomDetail, SbomGraph, SbomPackag
 
 __all__ = [
     "Activity", "Attestation", "ClockAcceptance", "Component", "ComponentCpe", "ComponentImage", "Evidence",
-    "Image", "IndexEntry", "License", "Manifest", "Package", "PackageImage", "Payload", "PolicyRow", "Registry",
-    "RegistryCredential", "Sbom", "SbomDetail", "SbomGraph", "SbomPackages", "Signature", "Tag", "TagMove",
-    "TrustRoot", "TrustUpdate", "VerdictRow", "VerificationRun",
+    "Follow", "Image", "IndexEntry", "License", "Manifest", "Package", "PackageImage", "Payload", "PolicyRow",
+    "Registry", "RegistryCredential", "Sbom", "SbomDetail", "SbomGraph", "SbomPackages", "Signature", "Sync",
+    "SyncItem", "Tag", "TagMove", "TrustRoot", "TrustUpdate", "VerdictRow", "VerificationRun",
 ]  # fmt: skip

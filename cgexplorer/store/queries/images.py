@@ -73,14 +73,15 @@ def images(text: str = "") -> list[ImageRow]:
     )
     states = dict(
         rows(
-            """SELECT t.image_id, array_agg(DISTINCT m.state) FROM store_tag t JOIN store_manifest m
+            """SELECT t.image_id, array_agg(DISTINCT m.state) FILTER (WHERE m.run_id IS NOT NULL)
+            FROM store_tag t JOIN store_manifest m
             ON m.id = t.manifest_id
             OR m.id IN (SELECT x.manifest_id FROM store_indexentry x WHERE x.index_id = t.manifest_id)
             GROUP BY t.image_id"""
         )
     )
     return [
-        ImageRow(row.name, row.tag_count, row.digest_count, most_urgent(states.get(row.pk, [""])), row.moved_at)
+        ImageRow(row.name, row.tag_count, row.digest_count, most_urgent(states.get(row.pk) or [""]), row.moved_at)
         for row in found
     ]
 
@@ -193,7 +194,7 @@ def _states(manifest_ids: list[int]) -> dict[int, dict[str, list[str]]]:
 def _cells(manifest: Manifest, attested: dict[str, list[str]]) -> tuple[str, ...]:
     """States of the four columns. `unsigned` needs a look that left nothing unread."""
     unread = manifest.payload_id is None or (manifest.run is not None and bool(manifest.run.problems))
-    missing = "could-not-check" if unread else "unsigned" if manifest.run else ""
+    missing = "" if manifest.run is None else "could-not-check" if unread else "unsigned"
     best = (_best(attested[column]) if column in attested else missing for column in COLUMNS[1:])
     return (manifest.state, *best)
 

@@ -6,9 +6,12 @@ import datetime as dt
 
 from django.db import connection
 
+from cgexplorer.oci.manifest import Descriptor
 from cgexplorer.oci.reference import Reference
 from cgexplorer.store.models import Image, IndexEntry, Manifest, Registry
 from cgexplorer.store.record.text import storable
+
+NOT_ASKED_FOR = "not fetched: its platform is not followed"
 
 # Tagged now, directly or through an index, and the best evidence that carries the SBOM is verified.
 _SEARCHABLE = """
@@ -52,6 +55,21 @@ def entries(index: Manifest, children: list[tuple[str, Manifest]]) -> None:
         ],
         ignore_conflicts=True,
     )
+
+
+def named(image: Image, child: Descriptor, now: dt.datetime) -> Manifest:
+    """What an index names for a platform that nobody asked for: known by its digest, never looked at."""
+    return Manifest.objects.get_or_create(
+        image=image,
+        digest=child.digest,
+        defaults={
+            "media_type": storable(child.media_type, 127),
+            "platform": storable(str(child.platform or ""), 64),
+            "problem": NOT_ASKED_FOR,
+            "first_seen_at": now,
+            "observed_at": now,
+        },
+    )[0]
 
 
 def gone(manifest: Manifest, now: dt.datetime) -> None:

@@ -48,6 +48,7 @@ class FakeRegistry:
         self.retry_after = "7"
         self.retry_date = format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1000), usegmt=True)
         self.forms: list[str] = []  # posted to the token service
+        self.unlisted: set[str] = set()  # tags that are there and missing from the list
         self.fault = Fault.NONE
         self.fault_at = ""
         self.elsewhere = ""  # host:port for the faults that lead elsewhere
@@ -266,7 +267,7 @@ class _Handler(Misbehaving):
         last, n = query.get("last", [""])[0], int(query.get("n", ["0"])[0])
         if n > self.fake.max_page:
             return self._error(400, "PAGINATION_NUMBER_INVALID")
-        rest = [tag for tag in sorted(repository.tags) if tag > last]
+        rest = [tag for tag in sorted(repository.tags) if tag > last and tag not in self.fake.unlisted]
         page, more = rest[: self.fake.page_size], rest[self.fake.page_size :]
         path = self.fake.link_base + urlsplit(self.path).path
         link = {"Link": f'<{path}?n={len(page)}&last={page[-1]}>; rel="next"'} if more and self.fake.links else {}
