@@ -11,7 +11,6 @@ same mutations run unguided.
 from __future__ import annotations
 
 import argparse
-import contextlib
 import importlib.util
 import random
 import re
@@ -40,7 +39,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--only", default="", metavar="NAME", help="this target alone")
     parser.add_argument("--corpus", type=Path, help="keep interesting inputs here and begin with them")
     parser.add_argument("--replay", type=Path, metavar="FILE", help="run one kept input and show what happens")
-    parser.add_argument("--guided", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("--guided", type=Path, help=argparse.SUPPRESS)
     options = parser.parse_args(arguments)
     options.seed = options.seed or random.SystemRandom().randrange(1, 2**31)
     options.seconds = options.seconds or (0 if options.runs else 60)
@@ -52,30 +51,33 @@ def main(arguments: list[str]) -> int:
         print("atheris is not installed (it has wheels for Linux on x86-64): the mutations run unguided.")
         return _unguided(options)
     with tempfile.TemporaryDirectory() as scratch:
-        return _watched(arguments, options.seed, options.corpus or Path(scratch))
+        return _watched(arguments, options.seed, options.corpus or Path(scratch) / "corpus", Path(scratch) / "found")
 
 
-def _watched(arguments: list[str], seed: int, corpus: Path) -> int:
+def _watched(arguments: list[str], seed: int, corpus: Path, found: Path) -> int:
     """Run the guided part as a process, because libFuzzer ends it as it likes. Say what it did."""
-    FINDINGS.mkdir(exist_ok=True)
-    corpus.mkdir(parents=True, exist_ok=True)
-    before = set(FINDINGS.iterdir())
-    asked = [*arguments, "--guided", "--seed", str(seed), "--corpus", str(corpus)]
+    for folder in (corpus, found):
+        folder.mkdir(parents=True, exist_ok=True)
+    asked = [*arguments, "--guided", str(found), "--seed", str(seed), "--corpus", str(corpus)]
     began = time.monotonic()
     done = subprocess.run(
         [sys.executable, "-m", "scripts.fuzz", *asked], stderr=subprocess.PIPE, text=True, check=False
     )
-    took_s = time.monotonic() - began
-    counts = [int(found[0] or found[1]) for found in _DONE.findall(done.stderr)]
-    print(f"fuzz: {counts[-1] if counts else 0:,} inputs in {took_s:.0f} s, seed {seed}")
-    new = sorted(set(FINDINGS.iterdir()) - before)
+    counts = [int(one or other) for one, other in _DONE.findall(done.stderr)]
+    print(f"fuzz: {counts[-1] if counts else 0:,} inputs in {time.monotonic() - began:.0f} s, seed {seed}")
+    new = sorted(found.iterdir())
     if done.returncode == 0 and not new:
-        _remove_if_empty(FINDINGS)
         return 0
     print("\n".join(line for line in done.stderr.splitlines() if not line.startswith(("#", "INFO:")))[-6000:])
     for path in new:
-        print(f"found: {path}; python -m scripts.fuzz --replay {path}")
+        _keep(path.name, path.read_bytes())
     return 1
+
+
+def _keep(name: str, raw: bytes) -> None:
+    FINDINGS.mkdir(exist_ok=True)
+    (FINDINGS / name).write_bytes(raw)
+    print(f"found: {FINDINGS / name}; python -m scripts.fuzz --replay {FINDINGS / name}")
 
 
 def _guided(options: argparse.Namespace) -> int:
@@ -105,7 +107,8 @@ def _guided(options: argparse.Namespace) -> int:
 
     flags = [
         f"-max_total_time={options.seconds}", f"-seed={options.seed}", f"-max_len={MAX_INPUT_BYTES}", "-len_control=0",
-        f"-timeout={TIMEOUT_S}", f"-rss_limit_mb={MEMORY_MB}", f"-artifact_prefix={FINDINGS}/", "-print_final_stats=1",
+        f"-timeout={TIMEOUT_S}", f"-rss_limit_mb={MEMORY_MB}", f"-artifact_prefix={options.guided}/",
+        "-print_final_stats=1",
         *([f"-runs={options.runs}"] if options.runs else []), str(options.corpus),
     ]  # fmt: skip
     atheris.Setup([sys.argv[0], *flags], one, custom_mutator=mutator, internal_libfuzzer=True)
@@ -127,11 +130,8 @@ def _unguided(options: argparse.Namespace) -> int:
         try:
             targets[number](raw)
         except Exception:
-            FINDINGS.mkdir(exist_ok=True)
-            kept = FINDINGS / f"crash-{options.seed}-{runs}"
-            kept.write_bytes(bytes([number]) + raw)
             traceback.print_exc()
-            print(f"found: {kept} ({targets[number].name}); python -m scripts.fuzz --replay {kept}")
+            _keep(f"crash-{options.seed}-{runs}", bytes([number]) + raw)
             status = 1
             break
     print(f"fuzz: {runs:,} inputs in {time.monotonic() - began:.0f} s, seed {options.seed}")
@@ -155,11 +155,6 @@ def _targets(only: str = "") -> tuple[Target, ...]:
     if not chosen:
         raise SystemExit(f"--only takes one of: {', '.join(target.name for target in every)}")
     return chosen
-
-
-def _remove_if_empty(folder: Path) -> None:
-    with contextlib.suppress(OSError):
-        folder.rmdir()
 
 
 if __name__ == "__main__":
