@@ -53,48 +53,6 @@ def pair(name: str, ours: Callable[[], object], against: str, other: Callable[[]
     return Result(name, round(value, 3), "ms", against, round(against_value, 3), round(ratio, 4))
 
 
-def verification() -> list[Result]:
-    """Our verifier beside sigstore-python's, on the same bundles of the throw-away Sigstore and on real evidence."""
-    from sigstore.models import Bundle, TrustedRoot
-    from sigstore.verify import Verifier as TheirVerifier
-    from sigstore.verify import policy as theirs
-    from sigstore_models.trustroot.v1 import TrustedRoot as TheirRoot
-
-    from cgexplorer.oci.evidence import Kind
-    from cgexplorer.verify import trust_root
-    from cgexplorer.verify.policy import Policy
-    from cgexplorer.verify.verifier import Verifier
-    from tests.fakes.sigstore import GITHUB, WORKFLOW, FakeSigstore, evidence_of
-
-    sigstore = FakeSigstore(NOW - dt.timedelta(days=1))
-    digest = "sha256:" + "ab" * 32
-    policy = Policy(issuer=GITHUB, identity=WORKFLOW)
-    verifier = Verifier(trust_root.load(sigstore.trusted_root()))
-    library = TheirVerifier(trusted_root=TrustedRoot(TheirRoot.from_json(sigstore.trusted_root())))
-    identity = theirs.Identity(identity=WORKFLOW, issuer=GITHUB)
-    found = []
-    for name, predicate in (("small", {}), ("300 KB", {"text": ["x" * 60] * 4800})):
-        wire = json.dumps(sigstore.bundle(digest, sigstore.leaf(), "https://spdx.dev/Document", predicate)).encode()
-        evidence = evidence_of(wire, digest, Kind.ATTESTATION)
-        found.append(
-            pair(
-                f"verify a bundle, {name} predicate",
-                lambda evidence=evidence: verifier.verify(evidence, digest, policy, now=NOW),
-                "sigstore-python verify_dsse (fewer checks)",
-                lambda wire=wire: library.verify_dsse(Bundle.from_json(wire), identity),
-            )
-        )
-    classic = sigstore.signature(digest, sigstore.leaf())
-    small = found[0]
-    ours = pair(
-        "verify a classic signature",
-        lambda: verifier.verify(classic, digest, policy, now=NOW),
-        "the small bundle",
-        lambda: verifier.verify(evidence, digest, policy, now=NOW),
-    )
-    return [*found, Result(ours.name, ours.value, "ms", small.name, small.value, round(ours.value / small.value, 4))]
-
-
 def documents() -> list[Result]:
     """Our parser, which also makes sense of a document, beside spdx-tools' alone."""
     from spdx_tools.spdx.parser.jsonlikedict.json_like_dict_parser import JsonLikeDictParser
@@ -193,10 +151,10 @@ def use_database(name: str, *, fresh: bool = False) -> None:
 
 def main() -> None:
     use_database("cgexplorer_bench")
-    from scripts import bench_fleet
+    from scripts import bench_fleet, bench_verify
 
     fleet = bench_fleet.figures(float(os.environ.get("FLEET", "0.5")))
-    results = [*verification(), *documents(), *ingestion_and_pages(), *fleet]
+    results = [*bench_verify.figures(), *documents(), *ingestion_and_pages(), *fleet]
     OUTPUT.parent.mkdir(exist_ok=True)
     OUTPUT.write_text(json.dumps([asdict(result) for result in results], indent=1))
     width = max(len(result.name) for result in results)

@@ -225,6 +225,8 @@ class _Handler(Misbehaving):
     # -- content
 
     def _content(self, authorization: str) -> None:
+        if self.path == "/v2/":  # what other clients ask first
+            return self._send(200, b"{}")
         asked = _PATH.fullmatch(urlsplit(self.path).path)
         if not asked:
             return self._error(404, "UNSUPPORTED")
