@@ -165,7 +165,7 @@ def _checkpoint(raw: bytes) -> None:
 
 
 def _timestamp(raw: bytes) -> None:
-    _TIMESTAMPS.check(raw, _STAMPED)
+    _TIMESTAMPS.check(raw, (_STAMPED,))
 
 
 def _key(raw: bytes) -> None:
