@@ -97,13 +97,18 @@ def test_the_night_is_at_seventeen_past_three() -> None:
 @pytest.mark.parametrize(
     ("when", "said"), [("nonsense", "which cron does not read"), ("", "none"), ("5 4 * * 0", "5 4")]
 )
-def test_another_time_is_a_setting_and_a_wrong_one_is_a_sentence(when: str, said: str) -> None:
+@pytest.mark.parametrize(
+    ("variable", "task"), [("CGEXPLORER_NIGHTLY", "reverify_tagged"), ("CGEXPLORER_TRUST_REFRESH", "refresh_trust")]
+)
+def test_another_time_is_a_setting_and_a_wrong_one_is_a_sentence(
+    variable: str, task: str, when: str, said: str
+) -> None:
     program = (
         "import django; django.setup(); from procrastinate.contrib.django import app; from cgexplorer import jobs;"
         "print(*[one.cron for one in app.periodic_registry.periodic_tasks.values()"
-        " if one.task.name == 'reverify_tagged'] or ['none'])"
+        f" if one.task.name == '{task}'] or ['none'])"
     )
-    environment = {**os.environ, "CGEXPLORER_NIGHTLY": when, "DJANGO_SETTINGS_MODULE": "cgexplorer.settings"}
+    environment = {**os.environ, variable: when, "DJANGO_SETTINGS_MODULE": "cgexplorer.settings"}
     done = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True, check=False)
     assert said in done.stdout + done.stderr
 

@@ -228,13 +228,15 @@ def test_each_instance_verifies_its_own_images_and_nobody_elses(tmp_path: Path) 
     assert set(states.values()) == {"verified", "invalid"}
 
 
-def test_a_real_public_image_is_not_verified_under_a_private_root(tmp_path: Path, shared: Path) -> None:
-    layout = shared / "chainguard-postgres" / "oci-layout"
-    match = ("--match", "cgr.dev/chainguard/postgres")
+def test_a_real_public_image_is_verified_under_the_public_root_only(tmp_path: Path, shared: Path) -> None:
+    name, layout = "cgr.dev/chainguard/postgres", shared / "chainguard-postgres" / "oci-layout"
+    run("import_layout", layout, "--as", f"{name}:18.4")
+    signed = Manifest.objects.filter(evidence__isnull=False).distinct()
+    assert {one.state for one in signed} == {"verified"}
     run("import_trust_root", file(tmp_path, ACME), "--name", "acme")
-    run("add_policy", "--name", "wrong", *match, "--trust-root", "acme", *KEYLESS)
-    run("import_layout", layout, "--as", "cgr.dev/chainguard/postgres:18.4")
-    assert not Manifest.objects.filter(state="verified").exists()
+    signer = ("--issuer", GITHUB, "--identity", PolicyRow.objects.get(name="chainguard public").identity)
+    run("add_policy", "--name", "chainguard public", "--match", "cgr.dev/chainguard/*", "--trust-root", "acme", *signer)
+    assert {ingest.reverify(one, now=timezone.now()).state for one in signed} == {"invalid"}
 
 
 def test_another_root_of_the_same_name_gives_its_policies_a_version_and_leaves_old_verdicts(tmp_path: Path) -> None:

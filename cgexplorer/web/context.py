@@ -16,7 +16,13 @@ NAV = (
     ("licenses", "Licences"),
     ("policies", "Policies"),
 )
-_SECTION = {"image": "images", "tag": "images", "digest": "images", "component": "package-search"}
+_SECTION = {
+    "image": "images",
+    "tag": "images",
+    "digest": "images",
+    "component": "package-search",
+    "trust-roots": "policies",
+}
 
 
 def frame(request: HttpRequest) -> dict[str, Any]:
