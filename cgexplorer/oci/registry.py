@@ -186,8 +186,10 @@ class Registry:
             return self._fallback(repository, digest)
         try:
             manifest.descriptors(self._good(first, what).body)
-        except Malformed:  # a proxy's page of HTML with status 200 is no answer
-            return self._fallback(repository, digest)
+        except Malformed:
+            if first.headers.get("content-type", "").partition(";")[0].strip().lower() == OCI_INDEX:
+                raise
+            return self._fallback(repository, digest)  # a proxy's page of HTML with status 200 is no answer
         found: list[Descriptor] = []
         for page in self._pages(repository, what, OCI_INDEX, first):
             found.extend(manifest.descriptors(page.body))

@@ -20,13 +20,12 @@ def loads(raw: bytes, *, max_bytes: int) -> dict[str, Json]:
     """The one object in these bytes. `Malformed` or `TooLarge` otherwise; never another exception."""
     if len(raw) > max_bytes:
         raise TooLarge(f"{len(raw)} bytes of JSON are more than the {max_bytes} accepted.")
-    depth = deepest = 0
+    depth = 0
     for found in _STRING_OR_BRACKET.finditer(raw):
         first = found[0][0]
         depth += (first in b"[{") - (first in b"]}")
-        deepest = max(deepest, depth)
-    if deepest > MAX_DEPTH:
-        raise Malformed(f"The JSON is nested {deepest} levels deep; at most {MAX_DEPTH} are read.")
+        if depth > MAX_DEPTH:
+            raise Malformed(f"The JSON is nested more than {MAX_DEPTH} levels deep.")
     try:
         text = raw.decode("utf-8")
         value: Json = json.loads(text, object_pairs_hook=_without_repeats, parse_constant=_refuse)

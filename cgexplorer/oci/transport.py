@@ -117,9 +117,11 @@ class Transport:
     ) -> Answer:
         for _ in range(MAX_REDIRECTS + 1):
             origin, answer = self._exchange(method, url, headers, body, max_bytes)
-            if answer.status not in _REDIRECT or body is not None or (answer.status == 303 and not see_other):
+            location = answer.headers.get("location", "")
+            is_answer = answer.status not in _REDIRECT or not location or (answer.status == 303 and not see_other)
+            if is_answer or body is not None:
                 return answer
-            target = urljoin(url, answer.headers.get("location", ""))
+            target = urljoin(url, location)
             if origin.scheme == "https" and split(target)[0] != "https":
                 raise Refused(f"{origin.host} redirects from https to an address without TLS.")
             next_origin, _ = self.origins.of(target)

@@ -39,7 +39,7 @@ def combine(verdicts: Sequence[Verdict], discovery: Discovery, kind: Kind = Kind
         problem = discovery.problems[0]
         more = f" ({len(discovery.problems) - 1} more)" if len(discovery.problems) > 1 else ""
         beside = f" What could be read: {chosen.reason}" if chosen else ""
-        return State.COULD_NOT_CHECK, f"{problem.place} could not be read: {problem.reason}{more}.{beside}"
+        return State.COULD_NOT_CHECK, f"{problem.place} could not be read: {problem.reason.rstrip('.')}{more}.{beside}"
     if chosen is not None:
         return chosen.state, chosen.reason
     what = "a signature" if kind is Kind.SIGNATURE else "an attestation"

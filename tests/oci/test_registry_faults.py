@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from cgexplorer.oci import addresses
 from cgexplorer.oci.errors import (
     DigestMismatch,
     Malformed,
@@ -19,9 +22,11 @@ from cgexplorer.oci.errors import (
     Unreachable,
 )
 from cgexplorer.oci.evidence import discover
+from cgexplorer.oci.origin import Trusted
 from cgexplorer.oci.registry import Registry, connect
 from cgexplorer.oci.signed_forms import SIMPLE_SIGNING
-from cgexplorer.oci.transport import Patience
+from cgexplorer.oci.transport import Patience, Transport
+from cgexplorer.stopping import Interrupted
 from tests.fakes.registry import FakeRegistry, Fault
 
 REPOSITORY = "chainguard/go"
@@ -251,3 +256,94 @@ def test_a_registry_that_is_not_there_is_unreachable() -> None:
         pytest.raises(Unreachable, match="No connection"),
     ):
         registry.resolve(REPOSITORY, "latest")
+
+
+def test_a_name_that_leads_elsewhere_the_second_time_is_not_asked_again(elsewhere: FakeRegistry) -> None:
+    """DNS rebinding: what was checked is what is connected to, also when that connection fails."""
+    answers = [["192.0.0.9"], ["127.0.0.1"], ["127.0.0.1"]]  # a public address where nobody listens, then loopback
+    port = elsewhere.host.partition(":")[2]
+    patience = Patience(connect_s=0.1, sleep=lambda _: None, attempts=3)
+    host = f"registry.example:{port}"
+    with (
+        Registry(host, Transport(patience=patience, resolver=lambda *_: answers.pop(0))) as registry,
+        pytest.raises(Unreachable),
+    ):
+        registry.resolve(REPOSITORY, "latest")
+    assert len(answers) == 2
+    assert elsewhere.requests == []
+
+
+def test_a_redirect_to_a_name_with_a_private_address_is_refused(fake: FakeRegistry, elsewhere: FakeRegistry) -> None:
+    fake.push_image(REPOSITORY, "latest")
+    fake.fault, fake.fault_at = Fault.REDIRECT_TLS, "/manifests/"
+    fake.elsewhere = elsewhere.host.replace("127.0.0.1", "inside.example")
+    transport = Transport(trusted=Trusted(frozenset([fake.host])), resolver=lambda *_: ["127.0.0.1"])
+    with Registry(fake.host, transport) as registry, pytest.raises(Refused, match="not public"):
+        registry.resolve(REPOSITORY, "latest")
+    assert elsewhere.requests == []
+
+
+@pytest.mark.parametrize(
+    ("fault", "expected_s"),
+    [
+        (Fault.TOO_MANY_SILENT, None),
+        (Fault.TOO_MANY_DATE, 1000),
+        (Fault.TOO_MANY_PAST, 1),
+        (Fault.TOO_MANY_ABSURD, 3600),
+        (Fault.TOO_MANY_NEGATIVE, None),
+        (Fault.TOO_MANY_WORDS, None),
+    ],
+)
+def test_every_kind_of_retry_after_is_understood_or_counts_as_none(
+    fake: FakeRegistry, registry: Registry, fault: Fault, expected_s: float | None
+) -> None:
+    fake.fault = fault
+    with pytest.raises(Unreachable) as caught:
+        registry.resolve(REPOSITORY, "latest")
+    assert caught.value.retry_after_s == (expected_s and pytest.approx(expected_s, abs=60))
+
+
+def test_docker_hub_writes_the_moment_in_seconds_as_retry_after(fake: FakeRegistry, registry: Registry) -> None:
+    fake.fault, fake.retry_after = Fault.TOO_MANY, str(int(time.time()) + 900)
+    with pytest.raises(Unreachable) as caught:
+        registry.resolve(REPOSITORY, "latest")
+    assert caught.value.retry_after_s == pytest.approx(900, abs=60)
+
+
+def test_a_host_that_used_up_all_attempts_gets_one_at_a_time_until_it_answers(
+    fake: FakeRegistry, registry: Registry, slept: list[float]
+) -> None:
+    digest = fake.push_image(REPOSITORY, "latest")
+    fake.fault = Fault.ERROR_500
+    for _ in range(2):
+        with pytest.raises(Unreachable):
+            registry.manifest(REPOSITORY, digest)
+    assert len(slept) == 4
+    fake.fault = Fault.NONE
+    registry.manifest(REPOSITORY, digest)
+    fake.fault = Fault.ERROR_500
+    with pytest.raises(Unreachable, match="5 times"):
+        registry.manifest(REPOSITORY, digest)
+
+
+@pytest.mark.parametrize("fault", [Fault.SILENT, Fault.SLOW_HEAD, Fault.SLOW_BODY, Fault.TOO_MANY])
+def test_a_process_that_is_to_stop_waits_for_no_registry(fake: FakeRegistry, fault: Fault) -> None:
+    digest = fake.push_image(REPOSITORY, "latest")
+    fake.fault = fault
+    patience = Patience(stop=lambda: fake.hits[fault] > 0)
+    with (
+        connect(fake.host, insecure=frozenset([fake.host]), patience=patience) as registry,
+        pytest.raises(Interrupted),
+    ):
+        discover(registry, REPOSITORY, digest)
+
+
+def test_a_name_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = threading.Event()
+    monkeypatch.setattr(addresses, "TIMEOUT_S", 0.05)
+    monkeypatch.setattr("socket.getaddrinfo", lambda *_, **__: asked.wait(30) and [])
+    try:
+        with connect("registry.example") as registry, pytest.raises(Unreachable, match="not known"):
+            registry.resolve(REPOSITORY, "latest")
+    finally:
+        asked.set()

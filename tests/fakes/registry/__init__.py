@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, urlsplit
 from cgexplorer.oci import digest as digests
 from cgexplorer.oci.manifest import OCI_INDEX, OCI_MANIFEST
 from tests.fakes.registry.faults import AT_TOKEN, Fault, Misbehaving, altered
+from tests.fakes.source import MemorySource
 
 __all__ = ["FakeRegistry", "Fault", "Repository"]
 
@@ -49,6 +50,8 @@ class FakeRegistry:
         self.retry_date = format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1000), usegmt=True)
         self.forms: list[str] = []  # posted to the token service
         self.unlisted: set[str] = set()  # tags that are there and missing from the list
+        self.flipping: tuple[str, str] | None = None  # digests between which `latest` moves at every request
+        self.flips = 0
         self.fault = Fault.NONE
         self.fault_at = ""
         self.elsewhere = ""  # host:port for the faults that lead elsewhere
@@ -104,6 +107,14 @@ class FakeRegistry:
         ]
         return self.push_image(repository, tag, **{**more, "layers": described})
 
+    def load(self, source: MemorySource, repository: str) -> None:
+        """All that a source in memory holds."""
+        for content in source.blobs.values():
+            self.push_blob(repository, content)
+        for raw in source.manifests.values():
+            self.push(repository, raw)
+        self.repository(repository).tags.update(source.tagged)
+
     def load_layout(self, directory: Path, repository: str) -> None:
         """All of a layout under one repository, names as tags."""
         for blob in (directory / "blobs" / "sha256").iterdir():
@@ -148,6 +159,10 @@ class _Handler(Misbehaving):
     def _serve(self) -> None:
         authorization = self.headers.get("Authorization", "")
         self.fake.requests.append((self.command, self.path, authorization))
+        if self.fake.flipping:
+            for repository in self.fake.repositories.values():
+                repository.tags["latest"] = self.fake.flipping[self.fake.flips % 2]
+            self.fake.flips += 1
         try:
             if self.path.startswith("/token"):
                 self._token(authorization)

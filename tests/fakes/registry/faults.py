@@ -79,6 +79,7 @@ class Fault(StrEnum):
     TWO_DIGESTS = "two digests in the header"
     # -- redirects
     REDIRECT_ELSEWHERE = "redirect to another host"
+    REDIRECT_TLS = "redirect to another host with TLS"
     REDIRECT_LOOP = "redirect to itself"
     REDIRECT_FILE = "redirect to a file"
     REDIRECT_METADATA = "redirect to a cloud's metadata"
@@ -97,7 +98,6 @@ class Fault(StrEnum):
     # -- authorisation
     UNAUTHORIZED_FOREVER = "401 whatever is sent"
     UNAUTHORIZED_MUTE = "401 without saying what is wanted"
-    NO_CHALLENGE = "401 without a challenge"
     REALM_ELSEWHERE = "token service on another host"
     REALM_HTTP_PRIVATE = "token service on a private address"
     REALM_FILE = "token service that is a file"
@@ -124,7 +124,6 @@ _STATUS = {
     Fault.PARTIAL: 206,
     Fault.FORBIDDEN: 403,
     Fault.NO_REPOSITORY: 404,
-    Fault.NO_CHALLENGE: 401,
 }
 _RETRY_AFTER = {
     Fault.TOO_MANY_SILENT: "",
@@ -231,6 +230,7 @@ class Misbehaving(BaseHTTPRequestHandler):
         path = urlsplit(self.path).path
         locations = {
             Fault.REDIRECT_ELSEWHERE: there,
+            Fault.REDIRECT_TLS: there.replace("http:", "https:"),
             Fault.REDIRECT_LOOP: self.path,
             Fault.REDIRECT_FILE: "file:///etc/passwd",
             Fault.REDIRECT_METADATA: "http://169.254.169.254/latest/meta-data/",
