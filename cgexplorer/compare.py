@@ -39,6 +39,7 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     provenance: Mapping[str, str] = {}  # predicates.slsa.Provenance.flat()
     signer: str | None = None
     generator: str = ""  # of the SBOM; "" when there is none
+    platforms: tuple[str, ...] = ()  # that the reference has; () when it names no index
 
 
 class End(msgspec.Struct, frozen=True):
@@ -109,6 +110,11 @@ class SignerDifference(msgspec.Struct, frozen=True):
     after: str | None = msgspec.field(name="to")
 
 
+class PlatformDifferences(msgspec.Struct, frozen=True):
+    added: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()
+
+
 class Difference(msgspec.Struct, frozen=True):
     before: End = msgspec.field(name="from")
     after: End = msgspec.field(name="to")
@@ -119,13 +125,17 @@ class Difference(msgspec.Struct, frozen=True):
     signer: SignerDifference
     warnings: tuple[str, ...] = ()
     schema: str = SCHEMA
+    platforms: PlatformDifferences = PlatformDifferences()
 
     @property
     def differs(self) -> bool:
         """Whether anything but the digest differs."""
         found = self.packages
         lists = (found.added, found.removed, found.upgraded, found.downgraded, found.changed, found.license_changed)
-        return any(lists) or any((self.config, self.provenance, self.signer.before != self.signer.after))
+        signers, platforms = self.signer, self.platforms
+        return any(lists) or any(
+            (self.config, self.provenance, signers.before != signers.after, platforms.added, platforms.removed)
+        )
 
     def as_json(self) -> bytes:
         body = msgspec.to_builtins(self)
@@ -146,6 +156,7 @@ def compare(before: Side, after: Side) -> Difference:
         config=_values(before.config, after.config),
         provenance=_values(before.provenance, after.provenance),
         signer=SignerDifference(before.signer, after.signer),
+        platforms=_platforms(before, after),
         warnings=tuple(_warnings(before, after)),
     )
 
@@ -261,6 +272,13 @@ def _values(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[ValueC
         for path in sorted(before.keys() | after.keys())
         if before.get(path) != after.get(path)
     )
+
+
+def _platforms(before: Side, after: Side) -> PlatformDifferences:
+    if not before.platforms or not after.platforms:
+        return PlatformDifferences()
+    old, new = set(before.platforms), set(after.platforms)
+    return PlatformDifferences(tuple(sorted(new - old)), tuple(sorted(old - new)))
 
 
 def _warnings(before: Side, after: Side) -> Iterable[str]:

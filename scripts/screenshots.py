@@ -44,6 +44,7 @@ PAGES = {
     "component": "/packages/apk/wolfi/libssl3",
     "compare": f"/compare/?from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64",
     "compare-form": "/compare/",
+    "builds": f"/compare/builds?of={NGINX}:latest",
     "identities": "/identities/",
     "licenses": "/licenses/",
     "policies": "/policies/",

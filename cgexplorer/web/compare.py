@@ -16,6 +16,7 @@ from cgexplorer.store.queries.references import UnknownReference
 from cgexplorer.web import compare_report
 from cgexplorer.web.differing import Marked, differing
 from cgexplorer.web.render import render_page
+from cgexplorer.web.sources import commits_between
 
 MAX_REFERENCE_CHARACTERS = 800
 MAX_SHOWN_CHARACTERS = 600  # of one value; downloads have all of it
@@ -54,6 +55,7 @@ class CompareForm(forms.Form):
     before = forms.CharField(required=False, max_length=MAX_REFERENCE_CHARACTERS)
     after = forms.CharField(required=False, max_length=MAX_REFERENCE_CHARACTERS)
     platform = forms.CharField(required=False, max_length=64)
+    to_platform = forms.CharField(required=False, max_length=64)
 
     @classmethod
     def of(cls, request: HttpRequest) -> CompareForm:
@@ -65,6 +67,7 @@ class CompareForm(forms.Form):
                 "before": asked.get("from") or marked[0],
                 "after": asked.get("to") or marked[1],
                 "platform": asked.get("platform", ""),
+                "to_platform": asked.get("to-platform", ""),
             }
         )
 
@@ -75,7 +78,7 @@ class CompareForm(forms.Form):
         before, after = self.cleaned_data["before"], self.cleaned_data["after"]
         if not before or not after:
             raise UnknownReference("Two references are needed: the image to compare from and the one to compare to.")
-        return compare(before, after, self.cleaned_data["platform"])
+        return compare(before, after, self.cleaned_data["platform"], self.cleaned_data["to_platform"])
 
     @property
     def is_empty(self) -> bool:
@@ -83,10 +86,14 @@ class CompareForm(forms.Form):
 
     def link(self, *, swap: bool = False, platform: str | None = None) -> str:
         before, after = self.data["before"], self.data["after"]
+        platforms = self.data["platform"], self.data["to_platform"]
+        if swap and all(platforms):
+            platforms = platforms[1], platforms[0]
         asked = {
             "from": after if swap else before,
             "to": before if swap else after,
-            "platform": self.data["platform"] if platform is None else platform,
+            "platform": platforms[0] if platform is None else platform,
+            "to-platform": platforms[1] if platform is None else "",
         }
         return "?" + urlencode({name: value for name, value in asked.items() if value})
 
@@ -116,6 +123,8 @@ def _counters(difference: Difference) -> list[Counter]:
         Counter("change", "Provenance", len(difference.provenance), "provenance"),
         Counter("key", "Signer", int(difference.signer.before != difference.signer.after), "signer"),
     ]
+    if moved := len(difference.platforms.added) + len(difference.platforms.removed):
+        found.append(Counter("change", "Platforms", moved, "platforms"))
     if packages.changed:
         found.insert(2, Counter("change", "Other versions", len(packages.changed), "changed"))
     return found
@@ -124,12 +133,15 @@ def _counters(difference: Difference) -> list[Counter]:
 def _shown(form: CompareForm, found: Comparison) -> dict[str, object]:
     both = [name for name in found.before.platforms if name in found.after.platforms]
     asked = [found.before.reference, found.after.reference, "--platform", found.platform]
+    if form.cleaned_data["to_platform"]:
+        asked += ["--to-platform", form.cleaned_data["to_platform"]]
     return {
         "comparison": found,
         "difference": found.difference,
         "packages": found.difference.packages,
         "config": [_changed(one.path, one.before, one.after) for one in found.difference.config],
         "provenance": [_changed(one.path, one.before, one.after) for one in found.difference.provenance],
+        "source": commits_between(*found.sources),
         "signer": _changed("signer", found.difference.signer.before, found.difference.signer.after),
         "counters": _counters(found.difference),
         "names": compare_report.names(found.difference),

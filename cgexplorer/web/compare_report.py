@@ -47,6 +47,10 @@ def rows(difference: Difference) -> Iterator[Row]:
     for kind, values in (("configuration", difference.config), ("provenance", difference.provenance)):
         for value in values:
             yield Row(kind, _change(value.before, value.after), "", value.path, value.before or "", value.after or "")
+    for name in difference.platforms.added:
+        yield Row("platform", "added", "", name, "", name)
+    for name in difference.platforms.removed:
+        yield Row("platform", "removed", "", name, name, "")
     if signer.before != signer.after:
         yield Row("signer", _change(signer.before, signer.after), "", "", signer.before or "", signer.after or "")
 
@@ -118,6 +122,7 @@ def _sections(difference: Difference) -> Iterator[tuple[str, list[Row]]]:
         ("licence", "Licences"),
         ("configuration", "Configuration"),
         ("provenance", "Provenance"),
+        ("platform", "Platforms"),
         ("signer", "Signer"),
     ):
         if some := [row for row in found if row.kind == kind]:

@@ -46,6 +46,17 @@ def _source(uri: str, commit: str, stated_by: str) -> Source:
     return Source(f"{match[1]}/{match[2]}", link, commit, stated_by)
 
 
+def commits_between(before: tuple[str, str], after: tuple[str, str]) -> Source | None:
+    """The commits from one (repository, commit) to another; None unless both are of one repository on GitHub."""
+    (uri, first), (other, last) = before, after
+    match = _GITHUB.fullmatch(uri)
+    if uri != other or first == last or match is None or not (_COMMIT.fullmatch(first) and _COMMIT.fullmatch(last)):
+        return None
+    found = _source(uri, last, "from the certificates of the signers")
+    link = found.link.rpartition("/commit/")[0]
+    return Source(found.name, f"{link}/compare/{first}...{last}", f"{first[:8]}…{last[:8]}", found.stated_by)
+
+
 def is_link(text: str) -> bool:
     """Whether this text may be a link: http(s) to a host, nothing that a browser would run."""
     return (

@@ -8,6 +8,7 @@ from django.views.generic import RedirectView
 from cgexplorer.web import (
     activities,
     attestations,
+    build_history,
     compare,
     component,
     converters,
@@ -98,6 +99,9 @@ urlpatterns = [
     path("packages.json", search.package_search_json, name="package-search-json"),
     path("packages/<str:ecosystem>/<path:path>", component.component_page, name="component"),
     path("compare/", compare.compare_page, name="compare"),
+    path("compare/builds", build_history.builds_page, name="builds"),
+    path("compare/builds.csv", build_history.builds_csv, name="builds-csv"),
+    path("compare/builds.json", build_history.builds_json, name="builds-json"),
     path("compare.csv", compare.compare_csv, name="compare-csv"),
     path("compare.json", compare.compare_json, name="compare-json"),
     path("compare.md", compare.compare_markdown, name="compare-markdown"),

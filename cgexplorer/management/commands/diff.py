@@ -15,15 +15,18 @@ class Command(StoreCommand):
     help = "Compare two stored images: manage.py diff cgr.dev/chainguard/go:1.25 cgr.dev/chainguard/go:1.26"
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("before", metavar="A", help="reference or digest")
+        parser.add_argument("before", metavar="A", help="reference or digest; name:tag~1 is what the tag meant before")
         parser.add_argument("after", metavar="B", help="reference or digest")
         parser.add_argument("--platform", default="", help="such as linux/arm64")
+        parser.add_argument("--to-platform", default="", help="of B, when it is another than that of A")
         parser.add_argument("--format", choices=["text", "json", "markdown"], default="text")
         parser.add_argument("--exit-code", action="store_true", help="exit with 2 when they differ")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            difference = compare(options["before"], options["after"], options["platform"]).difference
+            difference = compare(
+                options["before"], options["after"], options["platform"], options["to_platform"]
+            ).difference
         except UnknownReference as error:
             raise CommandError(str(error)) from error
         if options["format"] == "json":

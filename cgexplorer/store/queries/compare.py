@@ -26,6 +26,7 @@ class Compared(msgspec.Struct, frozen=True):
     """One side as it was chosen: the manifest, its SBOM, and the platforms that could be chosen instead."""
 
     reference: str
+    root: Manifest
     manifest: Manifest
     platforms: tuple[str, ...]
     sbom: Sbom | None
@@ -47,34 +48,47 @@ class Comparison(msgspec.Struct, frozen=True):
     after: Compared
     difference: Difference
     platform: str
+    sources: tuple[tuple[str, str], tuple[str, str]]  # repository and commit of each side, by its certificate
 
 
-def compare(before: str, after: str, platform: str = "") -> Comparison:
+def compare(before: str, after: str, platform: str = "", to_platform: str = "") -> Comparison:
     """Compare two references as typed. Without a platform: one that both have, linux/amd64 before others.
 
-    Raises UnknownReference.
+    With `to_platform` the second side is of another platform than the first. Raises UnknownReference.
     """
     roots = references.manifest(before), references.manifest(after)
     choices = [references.platforms(root) for root in roots]
-    chosen = _platform(before, after, choices, platform)
+    chosen = _platform(before, after, choices, platform, to_platform)
     sides = [
         _compared(text, root, choice, name)
         for text, root, choice, name in zip((before, after), roots, choices, chosen, strict=True)
     ]
-    difference = comparison.compare(*(_side(side) for side in sides))
+    filled = [_side(side) for side in sides]
+    difference = comparison.compare(*filled)
     warnings = (*difference.warnings, *(warning for side in sides for warning in _warnings(side)))
     difference = msgspec.structs.replace(difference, warnings=warnings)
-    return Comparison(sides[0], sides[1], difference, platform or (chosen[0] if chosen[0] == chosen[1] else ""))
+    same = chosen[0] if chosen[0] == chosen[1] else ""
+    return Comparison(sides[0], sides[1], difference, platform or same, (_source(filled[0]), _source(filled[1])))
 
 
-def _platform(before: str, after: str, choices: list[dict[str, Manifest]], wanted: str) -> tuple[str, str]:
-    for text, choice in zip((before, after), choices, strict=True):
+def _source(side: Side) -> tuple[str, str]:
+    uri, commit, _ = (side.provenance.get(f"certificate.{name}", "") for name in _SOURCE_EXTENSIONS)
+    return uri, commit
+
+
+def _platform(
+    before: str, after: str, choices: list[dict[str, Manifest]], wanted: str, wanted_after: str
+) -> tuple[str, str]:
+    of_each = (wanted, wanted_after or wanted)
+    for text, choice, name in zip((before, after), choices, of_each, strict=True):
         if not choice:
             raise UnknownReference(f"{text} is an index, and none of its platforms is stored here.")
-        if wanted and wanted not in choice:
-            raise UnknownReference(f"{text} has no {wanted}; it has {', '.join(choice)}.")
-    if wanted:
-        return wanted, wanted
+        if name and name not in choice:
+            raise UnknownReference(f"{text} has no {name}; it has {', '.join(choice)}.")
+    if all(of_each):
+        return of_each
+    if wanted_after:
+        raise UnknownReference("Choose a platform for both sides, or for none.")
     common = [name for name in choices[0] if name in choices[1]]
     if common:
         # A platform whose bytes are here answers more than one that is only named.
@@ -89,18 +103,24 @@ def _is_missing(choices: list[dict[str, Manifest]], platform: str) -> bool:
 
 def _compared(text: str, root: Manifest, choice: dict[str, Manifest], platform: str) -> Compared:
     manifest = choice[platform]
-    sbom = (
-        Sbom.objects.filter(manifest=manifest, indexed=True, packages__isnull=False)
-        .select_related("evidence", "packages")
-        .order_by(_verified_first("evidence__state"), "-format", "-pk")
-        .first()
-    )
+    sbom = sbom_of(manifest)
     return Compared(
         reference=text if "/" in text else f"{root.image.name}@{root.digest}",
+        root=root,
         manifest=manifest,
         platforms=tuple(choice),
         sbom=sbom,
         signature=_evidence(manifest).filter(kind=Kind.SIGNATURE).first(),
+    )
+
+
+def sbom_of(manifest: Manifest) -> Sbom | None:
+    """The SBOM whose packages are compared: the most trusted one that could be read."""
+    return (
+        Sbom.objects.filter(manifest=manifest, indexed=True, packages__isnull=False)
+        .select_related("evidence", "packages")
+        .order_by(_verified_first("evidence__state"), "-format", "-pk")
+        .first()
     )
 
 
@@ -122,7 +142,7 @@ def _evidence(manifest: Manifest) -> QuerySet[Evidence]:
 
 
 def _side(side: Compared) -> Side:
-    packages = _packages(side.sbom)
+    packages = packages_of(side.sbom)
     provenance = _evidence(side.manifest).filter(predicate_type__in=PROVENANCE_TYPES).first()
     configuration = _evidence(side.manifest).filter(predicate_type=APKO).first()
     signer = side.signature or provenance or configuration or (side.sbom.evidence if side.sbom else None)
@@ -135,10 +155,11 @@ def _side(side: Compared) -> Side:
         provenance=_provenance(provenance, packages),
         signer=(signer.identity or None) if signer else None,
         generator=side.sbom.generator if side.sbom else "",
+        platforms=side.platforms if side.root.is_index else (),
     )
 
 
-def _packages(sbom: Sbom | None) -> tuple[ComparedPackage, ...]:
+def packages_of(sbom: Sbom | None) -> tuple[ComparedPackage, ...]:
     if sbom is None:
         return ()
     found = rows(

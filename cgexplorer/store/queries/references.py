@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
+
 from django.db.models import QuerySet
 
 from cgexplorer.oci import reference as references
 from cgexplorer.oci.digest import is_digest
 from cgexplorer.oci.errors import ReferenceError
 from cgexplorer.oci.reference import Reference
-from cgexplorer.store.models import Image, Manifest, Tag
+from cgexplorer.store.models import Image, Manifest, Tag, TagMove
 
 FILES_HOST = "local"  # the "registry" of imported SBOM files
+# No tag has a ~ in it.
+_PAST = re.compile(r"(?P<reference>[^~]+)~(?P<moves>\d{1,4})?")
 MAX_NAMED = 8  # alternatives that a sentence lists
 
 
@@ -27,8 +31,13 @@ def parse(text: str) -> Reference:
 
 
 def manifest(text: str) -> Manifest:
-    """The manifest behind `name:tag`, `name@digest` or a lone digest. Raises UnknownReference."""
+    """The manifest behind `name:tag`, `name@digest` or a lone digest; `name:tag~2` is what the tag meant two moves ago.
+
+    Raises UnknownReference.
+    """
     text = text.strip()
+    if past := _PAST.fullmatch(text):
+        return _earlier(past["reference"], int(past["moves"] or 1))
     if is_digest(text):
         found = _manifests().filter(digest=text).order_by("image__name").first()
         if found is None:
@@ -50,6 +59,29 @@ def manifest(text: str) -> Manifest:
     if tag is None:
         raise UnknownReference(f"{reference.name} has no stored tag {reference.tag}; {_there_is(image)}.")
     return _manifests().get(pk=tag.manifest_id)
+
+
+def _earlier(text: str, moves: int) -> Manifest:
+    now = manifest(text)
+    reference = parse(text)
+    if reference.digest or is_digest(text):
+        raise UnknownReference(f"{text}~{moves}: a digest has no past; write a tag, such as {now.image.name}:latest~1.")
+    builds = builds_of(now.image, reference.tag or "latest", moves + 1)
+    if moves >= len(builds):
+        raise UnknownReference(f"{text} was seen at {_counted(len(builds), 'digest')}, so there is no {text}~{moves}.")
+    return builds[moves]
+
+
+def builds_of(image: Image, tag: str, limit: int) -> list[Manifest]:
+    """What the tag pointed to, the newest first, each digest once."""
+    moves = TagMove.objects.filter(image=image, name=tag, manifest__isnull=False).order_by("-pk")
+    keys = list(dict.fromkeys(moves.values_list("manifest_id", flat=True)[: limit * 4]))[:limit]
+    found = _manifests().in_bulk(keys)
+    return [found[key] for key in keys]
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
 
 
 def platforms(of: Manifest) -> dict[str, Manifest]:
