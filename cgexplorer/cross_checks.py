@@ -7,13 +7,15 @@ with the manifest, and with the certificate of who signed them. What one of them
 from __future__ import annotations
 
 import re
-import shlex
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from enum import StrEnum
 
 import msgspec
 
-from cgexplorer.predicates.apko import ImageConfiguration, User
+from cgexplorer.oci import reference as references
+from cgexplorer.oci.errors import ReferenceError
+from cgexplorer.predicates import apko_made
+from cgexplorer.predicates.apko import ImageConfiguration
 from cgexplorer.predicates.reading import Leaf
 from cgexplorer.predicates.slsa import Provenance
 from cgexplorer.verify.verdict import Outcome
@@ -21,9 +23,6 @@ from cgexplorer.verify.verdict import Outcome
 MAX_NAMED = 3  # differing names that a row lists
 MAX_TEXT_CHARACTERS = 500
 
-# What apko puts into every image beside its configuration: pkg/build/oci, the default environment.
-_APKO_PATH = frozenset({"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"})
-_APKO_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 _RUN = re.compile(r"(?:https://github\.com/[^/\s]+/[^/\s]+/actions/runs/)?(\d{1,20})(?:(?:/attempts/|-)(\d{1,6}))?")
 _WORKFLOW = re.compile(r"(?:https://)?[^/\s]+/[^\s]+/\.github/workflows/[^@\s]+(?:@\S+)?")
 
@@ -32,6 +31,7 @@ class Name(StrEnum):
     """In the order of the report."""
 
     DIGEST = "digest"
+    REFERENCE = "reference"
     APKO_PACKAGES = "apko-packages"
     SLSA_PACKAGES = "slsa-packages"
     IMAGE_CONFIGURATION = "image-configuration"
@@ -85,6 +85,8 @@ class Documents(msgspec.Struct, frozen=True):
     """All that is compared, from evidence whose signature holds. None: there is no such document."""
 
     digest: str  # of the manifest, "sha256:…"
+    name: str = ""  # of the image here
+    references: tuple[str, ...] = ()  # names of the image in its signatures; a signature may say none
     subjects: tuple[tuple[str, ...], ...] = ()  # sha256 digests, of each attestation
     sbom: Contents | None = None
     apko: ImageConfiguration | None = None
@@ -98,6 +100,7 @@ def cross_checks(documents: Documents) -> tuple[Row, ...]:
     """One row for each question, in the order of the report."""
     return (
         _digest(documents),
+        _reference(documents),
         _apko_packages(documents),
         _slsa_packages(documents),
         _image_configuration(documents),
@@ -125,6 +128,24 @@ def _digest(given: Documents) -> Row:
     count = len(given.subjects)
     said = f"the same as subject of {count} attestation{'s' if count != 1 else ''} and described by the SBOM"
     return _passed(Name.DIGEST, expected, said)
+
+
+def _reference(given: Documents) -> Row:
+    """A copy keeps the name under which it was signed: no fault, but the reader should know."""
+    expected = f"image {given.name}"
+    if not given.references:
+        return _not_run(Name.REFERENCE, expected, "no signature says a name")
+    signed = {_image_name(one) for one in given.references}
+    same = signed == {_image_name(given.name)}
+    return _row(Name.REFERENCE, Outcome.PASSED if same else Outcome.FAILED, expected, f"signed as {_named(signed)}")
+
+
+def _image_name(reference: str) -> str:
+    """Registry and repository, as spelled by everybody: `nginx` and `index.docker.io/library/nginx` are one."""
+    try:
+        return references.parse(reference).name
+    except ReferenceError:
+        return reference
 
 
 def _apko_packages(given: Documents) -> Row:
@@ -190,68 +211,24 @@ def _image_configuration(given: Documents) -> Row:
         return _not_run(Name.IMAGE_CONFIGURATION, "as apko's configuration says", "the image's is not stored")
     built, said = given.runtime, given.apko
     different: list[tuple[str, str, str]] = []
-    if not _is_command(built.entrypoint, said.entrypoint, said.entrypoint_type):
+    if not apko_made.is_command(built.entrypoint, said.entrypoint, said.entrypoint_type):
         different.append(("entrypoint", said.entrypoint, " ".join(built.entrypoint)))
-    if not _is_command(built.cmd, said.cmd):
+    if not apko_made.is_command(built.cmd, said.cmd):
         different.append(("command", said.cmd, " ".join(built.cmd)))
-    if not _is_user(built.user, said.run_as, said.users):
+    if not apko_made.is_user(built.user, said.run_as, said.users):
         different.append(("user", said.run_as, built.user))
     if (built.working_dir or "/") != (said.work_dir or "/"):
         different.append(("working folder", said.work_dir, built.working_dir))
-    added, unequal = _environment(built.environment, said.environment)
+    added, unequal = apko_made.environment(built.environment, said.environment)
     different += unequal
     if different:
         shown, more = different[:MAX_NAMED], len(different) - MAX_NAMED
         rest = f"; and {more} more" if more > 0 else ""
-        expected = "; ".join(f"{what} {_short(signed) or 'none'}" for what, signed, _ in shown) + rest
-        found = "; ".join(f"{what} {_short(value) or 'none'}" for what, _, value in shown) + rest
+        expected = "; ".join(f"{_short(what)} {_short(signed) or 'none'}" for what, signed, _ in shown) + rest
+        found = "; ".join(f"{_short(what)} {_short(value) or 'none'}" for what, _, value in shown) + rest
         return _failed(Name.IMAGE_CONFIGURATION, expected, found)
     expected = "entrypoint, command, user, working folder and variables as apko's configuration says"
     return _passed(Name.IMAGE_CONFIGURATION, expected, f"equal; apko added {' and '.join(added)}" if added else "equal")
-
-
-def _is_command(built: tuple[str, ...], said: str, kind: str = "") -> bool:
-    """As apko makes it: words as a shell splits them, or a fragment for `/bin/sh -c`, or its service supervisor."""
-    if kind == "service-bundle":
-        return built == ("/bin/s6-svscan", "/sv")
-    try:
-        words = tuple(shlex.split(said))
-    except ValueError:  # an open quotation mark: no shell splits it
-        words = (said,)
-    return built in (words, ("/bin/sh", "-c", said))
-
-
-def _is_user(built: str, said: str, users: Sequence[User]) -> bool:
-    """apko writes the number of the user whom the configuration names; a group may follow it."""
-    root = ("", "0", "root")
-    user, name = built.partition(":")[0], said.partition(":")[0]
-    if user in root and name in root:
-        return True
-    numbers = {one.uid for one in users if one.name == name}
-    if not numbers and name and not name.isdecimal():
-        # A user that a package makes: its number is in the image's /etc/passwd, which no document tells.
-        return user == name or (user.isdecimal() and user != "0")
-    return user == name or user in numbers
-
-
-def _environment(built: Iterable[Leaf], said: Iterable[Leaf]) -> tuple[list[str], list[tuple[str, str, str]]]:
-    """What apko added by itself, and what differs: (what, in the configuration, in the image)."""
-    image, signed = dict(built), dict(said)
-    added, different = [], []
-    for name in sorted(image.keys() | signed.keys()):
-        if name in image and image[name] == signed.get(name):
-            continue
-        if name not in signed and _is_apkos(name, image[name]):
-            added.append(name)
-        else:
-            different.append((f"variable {_short(name)}", signed.get(name, ""), image.get(name, "")))
-    return added, different
-
-
-def _is_apkos(name: str, value: str) -> bool:
-    if name == "PATH":
-        return set(value.split(":")) == _APKO_PATH
-    return name == "SSL_CERT_FILE" and value == _APKO_CERTIFICATES
 
 
 def _signer(given: Documents) -> Row:

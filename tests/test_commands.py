@@ -58,6 +58,14 @@ def test_the_real_postgres_layout_is_imported_under_the_name_that_was_given(shar
     assert "could not check: not in this layout" in said
     assert Tag.objects.get(name="18.4").manifest.is_index
     assert SbomPackages.objects.get().searchable
+    assert "note:" not in said
+
+
+def test_a_layout_that_is_imported_under_another_name_than_was_signed_says_so(shared: Path) -> None:
+    layout = shared / "chainguard-postgres" / "oci-layout"
+    code, said, _ = run("import_layout", layout, "--as", "mirror.example/postgres:18.4")
+    assert code == 0
+    assert "note: it was signed as cgr.dev/chainguard/postgres, and is imported as mirror.example/postgres" in said
 
 
 def test_real_slsa_layouts_verify_under_a_policy_for_their_generator(shared: Path) -> None:

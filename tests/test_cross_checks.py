@@ -65,6 +65,8 @@ BUILD = Build(
 SIGNER = Signer(f"{WORKFLOW}@refs/heads/main", "https://token.actions.githubusercontent.com", "ab" * 32)
 AGREEING = Documents(
     digest=DIGEST,
+    name="cgr.dev/acme/app",
+    references=("cgr.dev/acme/app",),
     subjects=((DIGEST,), (DIGEST,), (DIGEST,)),
     sbom=Contents((DIGEST,), APKS),
     apko=CONFIGURATION,
@@ -75,7 +77,7 @@ AGREEING = Documents(
 )
 
 
-def row(name: Name, **differing: Any) -> Row:
+def row(name: Name, /, **differing: Any) -> Row:
     found = {one.name: one for one in cross_checks(msgspec.structs.replace(AGREEING, **differing))}
     return found[name]
 
@@ -272,3 +274,22 @@ def test_a_row_stays_short_whatever_the_documents_say() -> None:
     for one in cross_checks(given):
         assert len(one.expected) <= MAX_TEXT_CHARACTERS
         assert len(one.found) <= MAX_TEXT_CHARACTERS
+
+
+@pytest.mark.parametrize(
+    ("name", "references", "outcome"),
+    [
+        ("cgr.dev/acme/app", (), "not-run"),
+        ("cgr.dev/acme/app", ("cgr.dev/acme/app:1.2",), "passed"),
+        ("docker.io/library/nginx", ("index.docker.io/library/nginx",), "passed"),
+        ("docker.io/library/nginx", ("nginx",), "passed"),
+        ("mirror.example/app", ("cgr.dev/acme/app",), "failed"),
+        ("cgr.dev/acme/app", ("cgr.dev/acme/app", "mirror.example/app"), "failed"),
+        ("cgr.dev/acme/app", ("//?",), "failed"),
+    ],
+)
+def test_the_name_that_was_signed_is_compared_with_the_name_here(
+    name: str, references: tuple[str, ...], outcome: str
+) -> None:
+    said = row(Name.REFERENCE, name=name, references=references)
+    assert (said.outcome, said.expected) == (outcome, f"image {name}")

@@ -37,6 +37,7 @@ CHECKS = {
 
 CROSS_CHECKS = {
     Name.DIGEST: Words("One digest throughout", "SBOM’s described image = attestation subject = manifest"),
+    Name.REFERENCE: Words("Signed name = name here", "a copy keeps the name under which it was signed"),
     Name.APKO_PACKAGES: Words("apko packages = SBOM apks", "names and versions, both ways"),
     Name.SLSA_PACKAGES: Words("SLSA packages = SBOM apks", "names and versions, both ways"),
     Name.IMAGE_CONFIGURATION: Words("Image config = apko config", "what a runtime reads is what was built"),

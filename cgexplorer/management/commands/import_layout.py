@@ -9,6 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
 from cgexplorer import ingest, jobs
+from cgexplorer.cross_checks import Name
 from cgexplorer.management import telling
 from cgexplorer.management.store_command import StoreCommand
 from cgexplorer.oci import reference as references
@@ -16,6 +17,10 @@ from cgexplorer.oci.errors import OciError
 from cgexplorer.oci.layout import Layout, LayoutEntry
 from cgexplorer.oci.reference import Reference
 from cgexplorer.oci.renamed import Renamed
+from cgexplorer.store.models import Manifest
+from cgexplorer.store.queries import cross_checks, verification
+from cgexplorer.verify.errors import printable
+from cgexplorer.verify.verdict import Outcome
 
 
 class Command(StoreCommand):
@@ -46,8 +51,17 @@ class Command(StoreCommand):
             return f"{reference.name}:{reference.tag or reference.digest} was not imported: {error}"
         for line in telling.lines(report):
             self.stdout.write(line)
+        self.note_other_name(reference.name, report.digest)
         jobs.defer_conformance(reference.name)
         return ""
+
+    def note_other_name(self, name: str, digest: str) -> None:
+        """Who imports under a name of his own should see which one was signed."""
+        found = verification.report(Manifest.objects.select_related("image").get(image__name=name, digest=digest))
+        rows = cross_checks.of(found) if found else ()
+        for row in rows:
+            if row.name is Name.REFERENCE and row.outcome is Outcome.FAILED:
+                self.stdout.write(printable(f"  note: it was {row.found}, and is imported as {name}"))
 
     def wanted(self, layout: Layout, name: str | None) -> list[tuple[LayoutEntry, Reference]]:
         """What to import under which name."""

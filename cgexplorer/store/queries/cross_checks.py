@@ -6,6 +6,8 @@ import re
 from collections.abc import Callable, Iterator
 from urllib.parse import unquote
 
+import msgspec
+
 from cgexplorer import cross_checks as checks
 from cgexplorer.cross_checks import Build, Contents, Documents, Row, Runtime, Signer
 from cgexplorer.oci.evidence import Kind
@@ -19,6 +21,7 @@ from cgexplorer.store.queries.attestations import SIGNED
 from cgexplorer.store.queries.verification import Judged, Report
 from cgexplorer.verify.verdict import Certificate, State
 
+MAX_SIGNATURES = 8  # whose names are compared
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -31,10 +34,13 @@ def of(report: Report) -> tuple[Row, ...]:
     configuration = _first(held, lambda one: one.row.predicate_type == APKO)
     provenance = _first(held, lambda one: one.row.predicate_type in PROVENANCE_TYPES)
     compared = [one for one in (sbom, configuration, provenance) if one is not None]
-    _load(report, compared)
+    signatures = [one for one in held if one.evidence.kind == Kind.SIGNATURE][:MAX_SIGNATURES]
+    _load(report, compared + signatures)
     return checks.cross_checks(
         Documents(
             digest=report.manifest.digest,
+            name=report.manifest.image.name,
+            references=tuple(filter(None, map(_reference, signatures))),
             subjects=tuple(filter(None, map(_subjects, compared))),
             sbom=_contents(sbom),
             apko=_parsed(apko.parse, configuration),
@@ -71,6 +77,29 @@ def _subjects(one: Judged) -> tuple[str, ...]:
     header = attestations.header(one.evidence)
     digests = (get(subject, "digest", "sha256") for subject in (header.subject if header else ()))
     return tuple(f"sha256:{text(digest)}" for digest in digests if isinstance(digest, str))
+
+
+class _Identity(msgspec.Struct):
+    reference: str = msgspec.field(name="docker-reference", default="")
+
+
+class _Critical(msgspec.Struct):
+    identity: _Identity = msgspec.field(default_factory=_Identity)
+
+
+class _Signed(msgspec.Struct):
+    """What a classic signature is over; other forms say no name."""
+
+    critical: _Critical = msgspec.field(default_factory=_Critical)
+
+
+def _reference(one: Judged) -> str:
+    if one.evidence.payload is None:
+        return ""
+    try:
+        return msgspec.json.decode(payloads.content(one.evidence.payload), type=_Signed).critical.identity.reference
+    except msgspec.DecodeError:
+        return ""
 
 
 def _contents(one: Judged | None) -> Contents | None:
