@@ -17,7 +17,7 @@ from cgexplorer.web import csv_cells
 SCHEMA = "cgexplorer.search/1"
 CSV_COLUMNS = (
     "ecosystem", "name", "version", "purl", "image", "tags", "digest", "platform", "state", "matched_by", "built_from",
-    "order",
+    "order", "image_state",
 )  # fmt: skip
 
 
@@ -66,6 +66,7 @@ def _row(hit: Hit) -> dict[str, Any]:
         "digest": hit.digest,
         "platform": hit.platform,
         "state": hit.state,
+        "image_state": hit.image_state,
         "matched_by": hit.matched_by,
         "built_from": hit.built_from,
     }

@@ -37,7 +37,8 @@ def test_json_has_the_shape_that_scripts_rely_on(go: str, capsys) -> None:
     assert row == {
         "purl": "pkg:apk/wolfi/openssl@3.3.1-r0?arch=x86_64", "name": "openssl", "version": "3.3.1-r0",
         "ecosystem": "apk", "image": "cgr.dev/chainguard/go", "tags": ["latest"], "digest": go,
-        "platform": "linux/amd64", "state": "verified", "matched_by": "name", "built_from": "",
+        "platform": "linux/amd64", "state": "verified", "image_state": "verified", "matched_by": "name",
+        "built_from": "",
     }  # fmt: skip
 
 

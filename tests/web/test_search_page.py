@@ -151,3 +151,25 @@ def test_many_rows_take_no_more_queries_than_few(client: Client, django_assert_m
         make.sbom(manifest, make.package("1"))
     with django_assert_max_num_queries(12):
         page(client, "/packages/", q="openssl")
+
+
+@pytest.mark.parametrize("state", ["invalid", "signer-not-allowed", "unsigned", "could-not-check"])
+def test_an_image_that_is_not_to_be_believed_is_told_beside_its_verified_sbom(client: Client, state: str) -> None:
+    manifest = make.manifest(make.image(), state=state)
+    make.tag(manifest)
+    make.sbom(manifest, make.package("3.3.1-r0"))
+    assert f'image: <a class="badge" data-s="{state}"' in page(client, "/packages/", q="openssl")
+    hit = json.loads(page(client, "/packages.json", q="openssl"))["results"][0]
+    assert (hit["state"], hit["image_state"]) == ("verified", state)
+
+
+def test_a_platform_whose_index_alone_is_signed_is_as_good_as_its_index(client: Client) -> None:
+    manifest = make.manifest(make.image(), state="unsigned")
+    make.tag(make.index(manifest.image, manifest))
+    make.sbom(manifest, make.package("3.3.1-r0"))
+    assert "image: <" not in page(client, "/packages/", q="openssl")
+    assert json.loads(page(client, "/packages.json", q="openssl"))["results"][0]["image_state"] == "verified"
+
+
+def test_a_verified_image_says_nothing_beside_its_sbom(client: Client, go: str) -> None:
+    assert "image: <" not in page(client, "/packages/", q="openssl")

@@ -18,8 +18,11 @@ MAX_EXPORT_ROWS = 100_000
 MAX_UNORDERED = 100  # rows with versions without an order
 
 
+_GOOD = ("verified", "verified-stale", "no-policy")
+
+
 class Hit(msgspec.Struct, frozen=True):
-    """One package in one digest. `state` is that of the SBOM that says so."""
+    """One package in one digest. `state` is that of the SBOM that says so, `image_state` that of the image itself."""
 
     purl: str
     ecosystem: str
@@ -34,8 +37,14 @@ class Hit(msgspec.Struct, frozen=True):
     digest: str
     platform: str
     state: str
+    image_state: str
     package_id: int
     manifest_id: int
+
+    @property
+    def image_doubted(self) -> bool:
+        """The SBOM may be believed, the image that it describes not: it must not pass for a verified one."""
+        return self.state in _GOOD and self.image_state not in _GOOD
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -100,6 +109,12 @@ def search(
     )
 
 
+# Many sign only the index: then that is the signature of its platforms.
+_IMAGE_STATE = """CASE WHEN m.state = 'unsigned' THEN coalesce((SELECT x.state FROM store_indexentry n
+  JOIN store_manifest x ON x.id = n.index_id WHERE n.manifest_id = m.id
+  ORDER BY x.state = 'verified' DESC, x.id DESC LIMIT 1), m.state) ELSE m.state END"""
+
+
 def _totals(held_by: HeldBy, ids: list[int]) -> tuple[int, int]:
     if not ids:
         return 0, 0
@@ -147,17 +162,19 @@ def _hits_of(held_by: HeldBy, versions: tuple[tuple[Found, ...], ...], after: Po
           JOIN store_image i ON i.id = m.image_id
           WHERE {held_by.allowed} AND (u.position, i.name, m.id, u.id) > (1, %s, %s, %s)
           ORDER BY u.position, i.name, m.id, u.id, e.state = 'verified' DESC NULLS LAST, s.id DESC LIMIT %s)
-        SELECT h.package, h.name, {TAGS}, m.digest, m.platform, coalesce(h.state, 'unsigned'), m.id
+        SELECT h.package, h.name, {TAGS}, m.digest, m.platform, coalesce(h.state, 'unsigned'), {_IMAGE_STATE}, m.id
         FROM h JOIN store_manifest m ON m.id = h.id ORDER BY h.position, h.name, m.id, h.package""",  # noqa: S608
         [list(packages), positions, *begin, limit],
     )
     return [
-        _hit(packages[package], image, tags, digest, platform, state, manifest)
-        for package, image, tags, digest, platform, state, manifest in found
+        _hit(packages[package], image, tags, digest, platform, state, image_state, manifest)
+        for package, image, tags, digest, platform, state, image_state, manifest in found
     ]
 
 
-def _hit(package: Found, image: str, tags: list[str], digest: str, platform: str, state: str, manifest: int) -> Hit:
+def _hit(
+    package: Found, image: str, tags: list[str], digest: str, platform: str, state: str, image_state: str, manifest: int
+) -> Hit:
     return Hit(
         purl=package.purl,
         ecosystem=package.ecosystem,
@@ -172,6 +189,7 @@ def _hit(package: Found, image: str, tags: list[str], digest: str, platform: str
         digest=digest,
         platform=platform,
         state=state,
+        image_state=image_state,
         package_id=package.id,
         manifest_id=manifest,
     )
