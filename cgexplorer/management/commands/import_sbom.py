@@ -13,7 +13,7 @@ import zstandard
 from django.core.management.base import CommandError, CommandParser
 from django.utils import timezone
 
-from cgexplorer import ingest
+from cgexplorer import ingest, jobs
 from cgexplorer.management.store_command import StoreCommand
 from cgexplorer.oci import reference as references
 from cgexplorer.oci.errors import OciError
@@ -46,6 +46,7 @@ class Command(StoreCommand):
             self.stderr.write(f"{file}: {why}")
             return False
         sbom = ingest.import_sbom(raw, slug(file), now=timezone.now(), reference=reference)
+        jobs.defer_conformance(sbom.image.name)
         stored = f"{sbom.image.name}@{sbom.manifest.digest}"
         if sbom.indexed:
             contents = sbom.installed_count + sbom.module_count

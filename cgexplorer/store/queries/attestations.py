@@ -33,7 +33,7 @@ def attestations(manifest: Manifest) -> QuerySet[Attestation]:
     )
     return (
         Attestation.objects.filter(manifest=manifest)
-        .select_related("payload", "content", "verdict__policy")
+        .select_related("payload", "content", "verdict__policy", "sbom")
         .order_by("predicate_type", order, "-pk")
     )
 
