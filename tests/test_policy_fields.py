@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -107,6 +108,36 @@ def test_a_key_that_signs_with_another_hash_than_the_policy_says_is_rejected(
     state, failed = verdict(by_key)
     assert state == "invalid"
     assert "signature" in failed
+
+
+def test_any_of_several_keys_may_sign_and_the_commands_name_the_one_that_did(
+    add_policy: Callable[..., PolicyRow], client: Client, tmp_path: Path
+) -> None:
+    flags, one = [], sigstore()
+    for number, signer in enumerate((one.keypair(seed="other"), one.keypair())):
+        (tmp_path / f"{number}.pub").write_text(signer.public_pem.strip())
+        flags += ["--key", str(tmp_path / f"{number}.pub")]
+    add_policy(*flags)
+    assert verdict(by_key) == ("verified", [])
+    manifest = Manifest.objects.get()
+    fingerprint = VerdictRow.objects.latest("pk").identity.removeprefix("key sha256:")
+    page = client.get(reverse("verification", args=[manifest.image.name, manifest.digest])).content.decode()
+    assert f"--key=cosign-{fingerprint[:8]}.pub" in page
+    assert "any of which may sign" in page
+    archive = zipfile.ZipFile(
+        io.BytesIO(
+            b"".join(client.get(reverse("evidence-zip", args=[manifest.image.name, manifest.digest])).streaming_content)
+        )
+    )  # type: ignore[attr-defined]
+    names = {name.rpartition("/")[2]: archive.read(name).decode() for name in archive.namelist()}
+    assert {names["cosign.pub"], names["cosign-2.pub"]} == {
+        one.keypair(seed="other").public_pem,
+        one.keypair().public_pem,
+    }
+    signed_with = next(name for name in ("cosign.pub", "cosign-2.pub") if names[name] == one.keypair().public_pem)
+    assert f"--key={signed_with}" in names["verify.sh"].replace(" ", "=").replace("'", "")
+    add_policy(*flags, "--threshold", "2")
+    assert verdict(by_key) == ("signer-not-allowed", ["threshold"])
 
 
 def test_a_policy_that_requires_a_timestamp_rejects_a_signature_that_only_the_log_dates(

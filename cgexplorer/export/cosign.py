@@ -6,19 +6,37 @@ import datetime as dt
 
 from cgexplorer.store.judges import as_policy
 from cgexplorer.store.models import PolicyRow
+from cgexplorer.verify import keys, signer
+from cgexplorer.verify.errors import Fault
 
 KEY = "cosign.pub"
 TIMESTAMP_AUTHORITY = "timestamp authority"  # the source of a time that no log vouches for
 
 
-def signer_flags(policy: PolicyRow | None, identity: str, issuer: str, key: str = KEY) -> list[str] | None:
+def key_files(policy: PolicyRow) -> dict[str, tuple[str, str]]:
+    """Name and contents of a file for each of the policy's keys, by the identity of who signs with it."""
+    pems = keys.blocks(policy.key_pem)
+    try:
+        found = signer.policy_keys(as_policy(policy))
+    except Fault:  # nothing was ever verified with what cannot be read
+        return {"": (KEY, policy.key_pem)}
+    alone = len(found) == 1
+    return {
+        f"key sha256:{key.fingerprint}": (KEY if alone else f"cosign-{key.fingerprint[:8]}.pub", pem)
+        for key, pem in zip(found, pems, strict=True)
+    }
+
+
+def signer_flags(policy: PolicyRow | None, identity: str, issuer: str, key: str = "") -> list[str] | None:
     """Who must have signed. Without a policy the signer that was found; None when there is nobody to name."""
     if policy is None:
         if identity.startswith("key ") or not (identity and issuer):
             return None
         return [f"--certificate-identity={identity}", f"--certificate-oidc-issuer={issuer}"]
     if policy.key_pem:
-        return [f"--key={key}"]
+        files = key_files(policy)
+        name, _ = files.get(identity, next(iter(files.values())))
+        return [f"--key={key or name}"]
     wanted = as_policy(policy)
     flags = [
         ("--certificate-identity", policy.identity),

@@ -20,7 +20,8 @@ class _Policy(msgspec.Struct, frozen=True, omit_defaults=True):
     pattern: str  # of the image names that it is for
     trusted_root_sha256: str
     rules: Policy  # patterns match whole values
-    key_file: str = ""
+    key_file: str = ""  # the first of `key_files`
+    key_files: tuple[str, ...] = ()
 
 
 class _Root(msgspec.Struct, frozen=True):
@@ -55,15 +56,23 @@ class Rules:
             sha256: "trusted_root.json" if number == 0 else f"trusted_root-{number + 1}.json"
             for number, sha256 in enumerate(self._roots)
         }
-        with_key = [one for one in self._policies if one.key_pem]
+        keys = [
+            (one.pk, signed_by, pem)
+            for one in self._policies
+            if one.key_pem
+            for signed_by, (_, pem) in cosign.key_files(one).items()
+        ]
+        # By policy and by the identity of who signs with it.
         self._keys = {
-            one.pk: cosign.KEY if number == 0 else f"cosign-{number + 1}.pub" for number, one in enumerate(with_key)
+            (pk, signed_by): (cosign.KEY if number == 0 else f"cosign-{number + 1}.pub", pem)
+            for number, (pk, signed_by, pem) in enumerate(keys)
         }
 
     def flags(self, row: VerdictRow) -> list[str] | None:
         """cosign's flags for who must have signed, and by which root; None when nobody can be named."""
         policy, root = row.policy, self._root_names.get(row.trusted_root_sha256)
-        key = self._keys.get(policy.pk, cosign.KEY) if policy else cosign.KEY
+        key, _ = self._keys.get((policy.pk if policy else 0, row.identity), ("", ""))
+        key = key or next(iter(self._key_files(policy)), "")
         signer = cosign.signer_flags(policy, row.identity, row.issuer, key)
         if signer is None or root is None:
             return None
@@ -74,9 +83,8 @@ class Rules:
         return [sentence for policy in self._policies for sentence in cosign.unasked(policy)]
 
     def files(self) -> Iterator[tuple[str, bytes]]:
-        for policy in self._policies:
-            if policy.pk in self._keys:
-                yield self._keys[policy.pk], policy.key_pem.encode()
+        for name, pem in self._keys.values():
+            yield name, pem.encode()
         for sha256, root in self._roots.items():
             yield self._root_names[sha256], payloads.content(root.payload)
         whole = _File(
@@ -92,5 +100,9 @@ class Rules:
             pattern=row.pattern,
             trusted_root_sha256=self._root_of[row.pk],
             rules=as_policy(row),
-            key_file=self._keys.get(row.pk, ""),
+            key_file=next(iter(self._key_files(row)), ""),
+            key_files=self._key_files(row),
         )
+
+    def _key_files(self, row: PolicyRow | None) -> tuple[str, ...]:
+        return tuple(name for (pk, _), (name, _) in self._keys.items() if row is not None and pk == row.pk)

@@ -185,7 +185,9 @@ class Examination:
                     return
             policy = self._sane_policy
             if policy is not None and policy.key_pem:
-                self.key = signer.policy_key(policy)
+                allowed = signer.policy_keys(policy)
+                mine = (key for key in allowed[1:] if self._made_by(key, material))
+                self.key = allowed[0] if self._made_by(allowed[0], material) else next(mine, allowed[0])
         except UnusableKey as error:
             self.key_fault = Fault("a key of a kind in Sigstore's registry", str(error), unsupported=True)
         except Fault:
@@ -292,8 +294,9 @@ class Examination:
         if policy is None:
             return "no policy to compare with"
         if policy.key_pem:
-            expected = f"key sha256:{signer.policy_key(policy).fingerprint}"
-            if self.identity != expected:
+            allowed = [f"key sha256:{one.fingerprint}" for one in signer.policy_keys(policy)]
+            expected = " or ".join(allowed)
+            if self.identity not in allowed:
                 raise Fault(expected, self.identity or "no key", decisive=not self.identity)
             return expected, self.identity
         if self.described is None:
@@ -325,17 +328,22 @@ class Examination:
             raise Fault(
                 f"message digest {material.message_sha256.hex()[:16]}…", material.claimed_sha256.hex()[:16] + "…"
             )
-        if material.content is Content.MESSAGE and self.request.artifact is None:
-            good = self.key.signed_digest(material.signature, material.message_sha256)
-            if not good and not self.key.can_tell_by_sha256:
-                raise Fault(f"the artifact itself, for a {self.key.kind} key", "its SHA-256 only", unsupported=True)
-        else:
-            good = self.key.signed(material.signature, material.message)
+        good, bare = self._made_by(self.key, material), self._has_digest_only(material)
+        if not good and bare and not self.key.can_tell_by_sha256:
+            raise Fault(f"the artifact itself, for a {self.key.kind} key", "its SHA-256 only", unsupported=True)
         if not good:
             raise Fault(
                 f"a signature over the {material.content} by this {self.key.kind} key", "one that does not verify"
             )
         return f"a signature over the {material.content}", f"{self.key.kind} signature"
+
+    def _made_by(self, key: PublicKey, material: Material) -> bool:
+        if self._has_digest_only(material):
+            return key.signed_digest(material.signature, material.message_sha256)
+        return key.signed(material.signature, material.message)
+
+    def _has_digest_only(self, material: Material) -> bool:
+        return material.content is Content.MESSAGE and self.request.artifact is None
 
     # 10: claims
     def _type(self, material: Material) -> Answer:

@@ -6,6 +6,7 @@ Source: sigstore "algorithm registry"; cosign's own habits where they differ (SH
 from __future__ import annotations
 
 import hashlib
+import re
 from dataclasses import dataclass, field, replace
 
 from cryptography import x509
@@ -21,6 +22,8 @@ from cgexplorer.verify.errors import Malformed, UnusableKey
 
 MIN_RSA_BITS = 2048
 MAX_RSA_BITS = 8192  # larger ones only cost time
+MAX_KEYS = 32  # of one policy
+_BLOCK_END = re.compile(r"(?<=-----END PUBLIC KEY-----)\s*")
 _CURVE_HASHES: dict[str, hashes.HashAlgorithm] = {
     "secp256r1": hashes.SHA256(),
     "secp384r1": hashes.SHA384(),
@@ -146,3 +149,19 @@ def from_pem(pem: str, hash_algorithm: hashes.HashAlgorithm | None = None) -> Pu
     if label != "PUBLIC KEY":
         raise UnusableKey(f"this is a {label}, not a public key")
     return from_der(der, hash_algorithm)
+
+
+def blocks(pem: str) -> tuple[str, ...]:
+    """The PEM blocks of a text, one after the other; not yet read."""
+    return tuple(block + "\n" for block in _BLOCK_END.split(pem.strip()) if block)
+
+
+def from_pems(pem: str, hash_algorithm: hashes.HashAlgorithm | None = None) -> tuple[PublicKey, ...]:
+    """One or several `PUBLIC KEY` blocks, all different. Raises UnusableKey."""
+    texts = blocks(pem) or ("",)
+    if len(texts) > MAX_KEYS:
+        raise UnusableKey(f"{len(texts)} keys are more than {MAX_KEYS}")
+    found = tuple(from_pem(text, hash_algorithm) for text in texts)
+    if len({key.fingerprint for key in found}) != len(found):
+        raise UnusableKey("one key is there twice")
+    return found

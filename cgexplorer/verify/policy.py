@@ -8,7 +8,7 @@ import msgspec
 
 
 class Policy(msgspec.Struct, frozen=True):
-    """One allowed signer: a key, or issuer and identity. Patterns are RE2.
+    """Who may sign: whoever has one of these keys, or a certificate of this issuer and identity. Patterns are RE2.
 
     A stored policy (`whole_match`) matches the whole value; cosign's flags search anywhere.
     An exact value and a pattern given together must both hold.
@@ -20,7 +20,7 @@ class Policy(msgspec.Struct, frozen=True):
     issuer_regexp: str = ""
     identity: str = ""
     identity_regexp: str = ""
-    key_pem: str = ""
+    key_pem: str = ""  # one `PUBLIC KEY` block, or several of which any may sign
     key_digest: str = ""  # "sha256", "sha384" or "sha512" when signatures with `key_pem` use another than the usual one
     not_before: dt.datetime | None = None  # of `key_pem`: it may have signed from here on,
     not_after: dt.datetime | None = None  # and until here

@@ -6,6 +6,8 @@ flags search anywhere (`whole_match` off).
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 import re2
 from cryptography.hazmat.primitives import hashes
 
@@ -42,7 +44,10 @@ def check_policy(policy: Policy) -> str:
     if policy.key_pem:
         if policy.issuer or policy.issuer_regexp or policy.identity or policy.identity_regexp:
             raise Fault("either a key or an identity", "both")
-        return f"key sha256:{policy_key(policy).fingerprint[:16]}…"
+        allowed = policy_keys(policy)
+        if len(allowed) > 1 and not policy.whole_match:
+            raise Fault("one key, as cosign takes it", f"{len(allowed)} keys")
+        return " or ".join(f"key sha256:{key.fingerprint[:16]}…" for key in allowed)
     if not (policy.issuer or policy.issuer_regexp):
         raise Fault("an issuer", "none")
     if not (policy.identity or policy.identity_regexp):
@@ -68,16 +73,25 @@ def _check_period(policy: Policy) -> None:
 def _check_threshold(policy: Policy) -> None:
     if not 1 <= policy.threshold <= MAX_THRESHOLD:
         raise Fault(f"a threshold between 1 and {MAX_THRESHOLD}", str(policy.threshold))
-    if policy.threshold > 1 and (policy.key_pem or policy.identity):
-        only = "key" if policy.key_pem else "identity"
-        raise Fault(f"a policy that {policy.threshold} signers can meet", f"one {only}, which is one signer")
+    if policy.threshold > 1 and policy.identity:
+        raise Fault(f"a policy that {policy.threshold} signers can meet", "one identity, which is one signer")
+    if policy.key_pem and len(policy_keys(policy)) < policy.threshold:
+        raise Fault(f"a policy that {policy.threshold} signers can meet", f"{len(policy_keys(policy))} of their keys")
 
 
-def policy_key(policy: Policy) -> PublicKey:
+def policy_keys(policy: Policy) -> tuple[PublicKey, ...]:
+    """The keys of which any may sign. Raises Fault."""
+    digest_algorithm(policy)
     try:
-        return keys.from_pem(policy.key_pem, digest_algorithm(policy))
+        return _loaded(policy.key_pem, policy.key_digest)
     except UnusableKey as error:
         raise Fault("a usable public key", str(error)) from None
+
+
+@lru_cache(maxsize=64)
+def _loaded(pem: str, digest: str) -> tuple[PublicKey, ...]:
+    """Several checks of every signature ask for them."""
+    return keys.from_pems(pem, _DIGESTS.get(digest))
 
 
 def digest_algorithm(policy: Policy | None) -> hashes.HashAlgorithm | None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from cgexplorer.oci.evidence import Evidence, Kind
+from cgexplorer.verify.policy import Policy
 from cgexplorer.verify.verdict import CheckName
 from tests.fakes.sigstore import GITHUB, WORKFLOW, evidence_of, keys
-from tests.verify.world import ALICE, DIGEST, OTHER, SIGSTORE, STRANGER, Case, noted, policy
+from tests.verify.world import ALICE, DIGEST, KEY, OTHER, SIGSTORE, STRANGER, Case, noted, policy
 
 BOB = SIGSTORE.leaf("bob@example.test")
 CAROL = SIGSTORE.leaf("carol@example.test")
+KEYS = [SIGSTORE.keypair(seed=seed) for seed in ("first", "second", "third")]
 ANY_OF_US = r"https://github\.com/chainguard-images/.+|(bob|carol)@example\.test"
 TWO = policy(identity="", identity_regexp=ANY_OF_US, threshold=2)
 
@@ -63,9 +65,29 @@ def attacks() -> Iterator[tuple[str, Callable[[], Case]]]:
     )
 
 
+def by_keys(*evidence: Evidence, threshold: int = 2) -> Case:
+    first, *more = evidence
+    pems = "".join(one.public_pem for one in KEYS)
+    return Case(first, Policy(name="keys", key_pem=pems, threshold=threshold, require_log=False), beside=tuple(more))
+
+
+def key_attacks() -> Iterator[tuple[str, Callable[[], Case]]]:
+    signed = [SIGSTORE.signature(DIGEST, one) for one in KEYS]
+    yield "one of two keys", lambda: by_keys(signed[0])
+    yield "one of two keys, twice", lambda: by_keys(signed[0], SIGSTORE.signature(DIGEST, KEYS[0], log=False))
+    yield "one of two keys, classic and as a bundle", lambda: by_keys(signed[0], bundle_by(KEYS[0]))
+    yield "a second key that is not among them", lambda: by_keys(signed[0], SIGSTORE.signature(DIGEST, KEY))
+    yield "the right key over another image", lambda: by_keys(signed[0], SIGSTORE.signature(OTHER, KEYS[1]))
+    yield "two of three keys", lambda: by_keys(*signed[:2], threshold=3)
+
+
+def bundle_by(signer: keys.Signer) -> Evidence:
+    return evidence_of(SIGSTORE.bundle(DIGEST, signer), DIGEST, Kind.SIGNATURE)
+
+
 def keyed(identity: str, other: keys.Signer) -> keys.Signer:
     """Somebody's certificate for the key of somebody else."""
     return SIGSTORE.leaf(identity, GITHUB, key=other.key)
 
 
-ATTACKS = [(CheckName.THRESHOLD, name, make) for name, make in attacks()]
+ATTACKS = [(CheckName.THRESHOLD, name, make) for name, make in (*attacks(), *key_attacks())]

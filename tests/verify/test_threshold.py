@@ -12,7 +12,7 @@ from cgexplorer.verify.errors import Fault
 from cgexplorer.verify.policy import Policy
 from cgexplorer.verify.verdict import Check, State, Verdict
 from tests.fakes.sigstore import SIGN, evidence_of
-from tests.verify.attacks_threshold import ANY_OF_US, BOB, CAROL, TWO
+from tests.verify.attacks_threshold import ANY_OF_US, BOB, CAROL, KEYS, TWO
 from tests.verify.world import ALICE, DIGEST, KEY, NOW, SIGNED_ON, SIGSTORE, VERIFIER, failed, policy
 
 DAY_S = 86_400
@@ -86,6 +86,29 @@ def test_annotations_are_asked_of_signatures_and_not_of_attestations() -> None:
     assert {one.state for one in judged(*evidence, by=rules)} == {State.VERIFIED}
     assert failed(judged(evidence[0], SIGSTORE.signature(DIGEST, BOB), by=rules)[1]) == {"annotations"}
     assert failed(judged(evidence[0], SIGSTORE.signature(DIGEST, BOB), by=rules)[0]) == {"threshold"}
+
+
+@pytest.mark.parametrize("log", [True, False])
+def test_several_keys_are_several_signers(log: bool) -> None:
+    signed = [SIGSTORE.signature(DIGEST, one, log=log) for one in KEYS]
+    pems = "".join(one.public_pem for one in KEYS)
+    for threshold_, count, state in ((1, 1, State.VERIFIED), (2, 2, State.VERIFIED), (3, 2, State.SIGNER_NOT_ALLOWED)):
+        rules = Policy(key_pem=pems, threshold=threshold_, require_log=log)
+        for some in (signed[:count], signed[-count:]):
+            verdicts = judged(*some, by=rules)
+            assert {one.state for one in verdicts} == {state}
+            assert len({one.identity for one in verdicts}) == count
+    stranger = judged(SIGSTORE.signature(DIGEST, KEY, log=log), by=Policy(key_pem=pems, require_log=log))[0]
+    assert failed(stranger) == ({"identity"} if log else {"signature"})
+
+
+def test_a_key_that_is_there_twice_or_beside_something_else_is_refused() -> None:
+    first, second, _ = (one.public_pem for one in KEYS)
+    for pem in (first * 2, first + "and\n" + second, first + SIGSTORE.leaf().pem.decode(), first * 33):
+        with pytest.raises(Fault):
+            signer.check_policy(Policy(key_pem=pem))
+    with pytest.raises(Fault, match="one key, as cosign takes it"):
+        signer.check_policy(Policy(key_pem=first + second, whole_match=False))
 
 
 @pytest.mark.parametrize(

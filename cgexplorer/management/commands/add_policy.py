@@ -41,7 +41,10 @@ class Command(StoreCommand):
         parser.add_argument("--issuer-regexp", default="", help="RE2, matched against the whole issuer")
         parser.add_argument("--identity", default="", help="certificate identity, exactly")
         parser.add_argument("--identity-regexp", default="", help="RE2, matched against the whole identity")
-        parser.add_argument("--key", type=Path, metavar="PEM", help="a public key instead of issuer and identity")
+        parser.add_argument(
+            "--key", type=Path, action="append", default=[], metavar="PEM",
+            help="a public key instead of issuer and identity; of several any may sign",
+        )  # fmt: skip
         parser.add_argument(
             "--key-digest", default="", choices=DIGESTS, help="hash of signatures with --key, if not the usual one"
         )
@@ -83,7 +86,7 @@ class Command(StoreCommand):
             issuer_regexp=options["issuer_regexp"],
             identity=options["identity"],
             identity_regexp=options["identity_regexp"],
-            key_pem=_text(options["key"]) if options["key"] else "",
+            key_pem="".join(map(_text, options["key"])),
             key_digest=options["key_digest"],
             not_before=_moment("--not-before", options["not_before"]),
             not_after=_moment("--not-after", options["not_after"]),
@@ -148,7 +151,7 @@ def _pair(text: str) -> tuple[str, str]:
 
 def _text(file: Path) -> str:
     try:
-        return file.read_text()
+        return file.read_text().strip() + "\n"
     except (OSError, UnicodeDecodeError) as error:
         raise CommandError(f"{file} cannot be read as a PEM key: {_why(error)}.") from error
 

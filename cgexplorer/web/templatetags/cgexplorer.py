@@ -19,6 +19,7 @@ from cgexplorer.store.models import Manifest, Sbom
 from cgexplorer.store.queries import manifests
 from cgexplorer.store.queries.images import CoverageRow
 from cgexplorer.store.queries.manifests import Subject
+from cgexplorer.verify import keys
 from cgexplorer.web import sbom_forms, words
 from cgexplorer.web.component_path import component_path
 
@@ -55,6 +56,12 @@ def badge(state: str, href: str = "") -> SafeString:
     if href:
         return format_html('<a class="badge" data-s="{}" href="{}">{}</a>', state, href, inner)
     return format_html('<span class="badge" data-s="{}">{}</span>', state, inner)
+
+
+@register.filter
+def key_blocks(pem: str) -> tuple[str, ...]:
+    """The keys of a policy, one by one."""
+    return keys.blocks(pem)
 
 
 @register.filter
