@@ -133,6 +133,16 @@ def test_pages_json_and_text_say_what_is_missing(client: Client) -> None:
     assert f"✗ {SLSA}: no verified attestation" in output.getvalue()
 
 
+def test_a_pipeline_can_stop_at_an_image_that_is_not_complete() -> None:
+    name = f"{image(SPDX).image.name}:latest"
+    output = io.StringIO()
+    call_command("verify", name, stdout=output)  # by itself it is no failure
+    assert f"not complete: no verified attestation of {SLSA}, {APKO}" in output.getvalue()
+    with pytest.raises(CommandError, match="Found: incomplete") as stopped:
+        call_command("verify", name, "--fail-on", "invalid,incomplete", stdout=io.StringIO())
+    assert stopped.value.returncode == 2
+
+
 def test_the_command_takes_words_and_uris_and_refuses_the_rest(client: Client) -> None:
     flags = ["--name", "words", "--match", "x/*", "--issuer", GITHUB, "--identity", WORKFLOW]
     call_command("add_policy", *flags, "--require-type", "slsa", "--require-type", SPDX, stdout=io.StringIO())

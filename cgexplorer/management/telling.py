@@ -55,7 +55,7 @@ def _said(manifest: ManifestReport) -> str:
     return f"{words(manifest.state)}: {manifest.problem or manifest.reason}"
 
 
-def words(state: State) -> str:
+def words(state: str) -> str:
     return state.replace("-", " ")
 
 

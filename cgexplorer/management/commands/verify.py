@@ -25,6 +25,7 @@ from cgexplorer.verify.verdict import State
 
 CONDITION_MET, COULD_NOT_CHECK = 2, 3
 DEFAULT_STATES = "invalid,signer-not-allowed,unsigned"
+INCOMPLETE = "incomplete"  # no state: something is not attested that the policy asks for
 
 
 class Command(StoreCommand):
@@ -36,7 +37,12 @@ class Command(StoreCommand):
         parser.add_argument("--all", action="store_true", help="whatever a tag (of the image REF) points to")
         parser.add_argument("--live", action="store_true", help="ask the registry what it holds for the digest now")
         parser.add_argument("--format", choices=["text", "report", "json"], default="text")
-        parser.add_argument("--fail-on", default=DEFAULT_STATES, metavar="STATES", help=f"default: {DEFAULT_STATES}")
+        parser.add_argument(
+            "--fail-on",
+            default=DEFAULT_STATES,
+            metavar="STATES",
+            help=f"states, or {INCOMPLETE}: without all that a policy asks to be attested; default: {DEFAULT_STATES}",
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         failing = _states(options["fail_on"])
@@ -48,7 +54,9 @@ class Command(StoreCommand):
             self.stdout.write("\n".join(map(full_text.render, found)))
         else:
             self.text(found)
-        states = {state for report in found for state in reports.states(report)}
+        states: set[str] = {state for report in found for state in reports.states(report)}
+        if any(missing(subject) for report in found for subject in report.subjects):
+            states.add(INCOMPLETE)
         if states & failing:
             named = ", ".join(sorted(map(telling.words, states & failing)))
             raise CommandError(f"Found: {named}.", returncode=CONDITION_MET)
@@ -108,6 +116,8 @@ def _lines(report: shapes.Report) -> Iterator[str]:
     for subject in report.subjects:
         head = f"  {subject.platform or 'index':14} {short(subject.digest)}"
         yield f"{head}  {telling.words(subject.state)}: {subject.reason}"
+        if missing(subject):
+            yield f"    not complete: no verified attestation of {', '.join(missing(subject))}"
         for one in subject.evidence:
             checks = [check for check in one.checks if check.outcome != "not-run"]
             passed = sum(check.outcome == "passed" for check in checks)
@@ -116,6 +126,12 @@ def _lines(report: shapes.Report) -> Iterator[str]:
             for check in checks:
                 if check.outcome == "failed":
                     yield f"      {check.name}: expected {check.expected}, found {check.found}"
+
+
+def missing(subject: shapes.SubjectRow) -> list[str]:
+    """Predicate types that the policy asks for and nobody whom it allows has attested."""
+    asked = subject.completeness.requirements if subject.completeness else ()
+    return [one.predicate_type for one in asked if not one.found]
 
 
 def _report(name: str, manifest: Manifest) -> shapes.Report:
@@ -129,8 +145,9 @@ def _json(found: list[shapes.Report], *, one: bool) -> str:
     return msgspec.json.format(msgspec.json.encode(whole), indent=2).decode()
 
 
-def _states(text: str) -> set[State]:
-    try:
-        return {State(name.strip()) for name in text.split(",") if name.strip()}
-    except ValueError as error:
-        raise CommandError(f"{error}; states are: {', '.join(State)}.") from error
+def _states(text: str) -> set[str]:
+    named = {name.strip() for name in text.split(",") if name.strip()}
+    unknown = named - {*State, INCOMPLETE}
+    if unknown:
+        raise CommandError(f"{min(unknown)!r} is no state; there are: {', '.join(State)}; and {INCOMPLETE}.")
+    return named
