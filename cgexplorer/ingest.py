@@ -20,7 +20,7 @@ from cgexplorer.oci.digest import of as digest_of
 from cgexplorer.oci.errors import NotFound, NotInLayout, OciError, TooLarge
 from cgexplorer.oci.evidence import Discovery, Kind, Problem, discover
 from cgexplorer.oci.evidence import Evidence as Found
-from cgexplorer.oci.manifest import Descriptor, Manifest
+from cgexplorer.oci.manifest import INDEX_TYPES, UNKNOWN_PLATFORM, Descriptor, Manifest
 from cgexplorer.oci.reference import Reference
 from cgexplorer.oci.source import Source
 from cgexplorer.spdx import convert
@@ -36,7 +36,10 @@ from cgexplorer.verify import summary, tools
 from cgexplorer.verify.verdict import State, Verdict
 
 NOT_IN_LAYOUT = "not in this layout"
-MAX_CHILDREN = 100  # platforms of one index
+OF_BUILDKIT = "BuildKit put this attestation manifest into the index. Nobody signed it: nothing in it is believed."
+MAX_CHILDREN = 100  # platforms of one index, those of indexes in it included
+MAX_DEPTH = 3  # an index in an index in an index
+TOO_DEEP = "Too many indexes in indexes: what this one names was not read."
 
 type Progress = Callable[[str, int, int], None]  # what is being done, how many are done, of how many
 
@@ -92,21 +95,37 @@ def ingest(
     judges = Judges(image.name, now)
     occasion = _occasion(trigger, source.kind, now, judges)
     reports: list[ManifestReport] = []
-    stored: list[tuple[str, models.Manifest]] = []
-    total = 1 + len(top.children)
-    for child in top.children:
-        platform = str(child.platform or "")
-        if not choice.is_platform_meant(platform, platforms):
-            stored.append((platform, images.named(image, child, now)))
+    indexes: dict[str, models.Manifest] = {}  # those inside the one asked for
+    entries: dict[str, list[tuple[str, models.Manifest]]] = {digest: []}  # index → the images in it, however deep
+    # A manifest and the indexes around it. None can be around itself: its digest would have to be known before it.
+    work: list[tuple[Descriptor, tuple[str, ...]]] = [(child, (digest,)) for child in top.children]
+    for child, around in work:
+        platform = _platform(child)
+        if child.media_type not in INDEX_TYPES and not choice.is_platform_meant(platform, platforms):
+            for index in around:
+                entries[index].append((platform, images.named(image, child, now)))
             continue
-        tell(f"Fetching and verifying {platform or child.digest}", len(reports), total)
-        one = _child(reference, source, child, judges, now)
-        stored.append((platform, unit.save(image, one, occasion, now)[0]))
+        tell(f"Fetching and verifying {platform or child.digest}", len(reports), 1 + len(work))
+        one, inner = _child(reference, source, child, judges, now)
+        if inner is not None and inner.is_index:
+            if len(around) == MAX_DEPTH or len(work) + len(inner.children) > MAX_CHILDREN:
+                one = msgspec.structs.replace(one, problem=TOO_DEEP)
+                inner = msgspec.structs.replace(inner, children=())
+            work += [(each, (*around, child.digest)) for each in inner.children]
+            entries.setdefault(child.digest, [])
+        row, _ = unit.save(image, one, occasion, now)
+        if child.digest in entries:
+            indexes[child.digest] = row
+        else:
+            for index in around:
+                entries[index].append((platform, row))
         reports.append(_report(one))
+    total = 1 + len(work)
     tell("Fetching and verifying the index" if top.is_index else "Fetching and verifying the image", total - 1, total)
     one = _unit(reference, source, top, "", judges, now)
     manifest, _ = unit.save(image, one, occasion, now)
-    images.entries(manifest, stored)
+    for index, row in {**indexes, digest: manifest}.items():
+        images.entries(row, entries[index])
     # A digest typed beside a tag says nothing of where the registry's tag points. A layout is named by its importer.
     if reference.tag and (not reference.digest or source.kind == "layout"):
         tags.observe(image, {reference.tag: manifest}, now)
@@ -188,8 +207,10 @@ def import_sbom(raw: bytes, name: str, *, now: dt.datetime, reference: Reference
     return models.Sbom.objects.get(manifest=manifest)
 
 
-def _child(reference: Reference, source: Source, child: Descriptor, judges: Judges, now: dt.datetime) -> Unit:
-    platform = str(child.platform or "")
+def _child(
+    reference: Reference, source: Source, child: Descriptor, judges: Judges, now: dt.datetime
+) -> tuple[Unit, Manifest | None]:
+    platform = _platform(child)
     try:
         manifest = source.manifest(reference.repository, child.digest)
     except OciError as error:
@@ -197,8 +218,17 @@ def _child(reference: Reference, source: Source, child: Descriptor, judges: Judg
         return Unit(
             reference=str(reference), digest=child.digest, platform=platform, media_type=child.media_type,
             state=State.COULD_NOT_CHECK, reason=problem, problem=problem, problems=(Problem(child.digest, problem),),
-        )  # fmt: skip
-    return _unit(reference, source, manifest, platform, judges, now)
+        ), None  # fmt: skip
+    one = _unit(reference, source, manifest, platform, judges, now)
+    if platform == UNKNOWN_PLATFORM and one.state is State.UNSIGNED:
+        one = msgspec.structs.replace(one, reason=OF_BUILDKIT)
+    return one, manifest
+
+
+def _platform(child: Descriptor) -> str:
+    """BuildKit's mark is believed only where no container runtime would find an image to run."""
+    platform = str(child.platform or "")
+    return UNKNOWN_PLATFORM if child.is_attestation_manifest and not platform else platform
 
 
 def _unit(

@@ -7,6 +7,7 @@ import msgspec
 from cgexplorer.export import reproduce
 from cgexplorer.export.cosign import unasked
 from cgexplorer.oci.evidence import Kind
+from cgexplorer.oci.manifest import UNKNOWN_PLATFORM
 from cgexplorer.store.judges import Tried
 from cgexplorer.store.models import Manifest
 from cgexplorer.store.queries import completeness, cross_checks, exports, trust_roots, verification
@@ -35,8 +36,12 @@ def run_report(found: verification.Report) -> shapes.Report:
 
 
 def states(found: shapes.Report) -> set[State]:
-    """States that count for an exit code: of each digest, and of the best attestation of each type."""
-    counted = {subject.state for subject in found.subjects}
+    """States that count for an exit code: of each digest, and of the best attestation of each type.
+
+    That nobody signed BuildKit's own attestation manifests is how it always is, and says nothing of the image.
+    """
+    usual = (UNKNOWN_PLATFORM, State.UNSIGNED)
+    counted = {subject.state for subject in found.subjects if (subject.platform, subject.state) != usual}
     for subject in found.subjects:
         by_type: dict[str, set[State]] = {}
         for one in subject.evidence:

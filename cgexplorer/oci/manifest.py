@@ -18,6 +18,7 @@ OCI_MANIFEST = "application/vnd.oci.image.manifest.v1+json"
 DOCKER_LIST = "application/vnd.docker.distribution.manifest.list.v2+json"
 DOCKER_MANIFEST = "application/vnd.docker.distribution.manifest.v2+json"
 OCI_ARTIFACT = "application/vnd.oci.artifact.manifest.v1+json"  # withdrawn from the specification, still found
+UNKNOWN_PLATFORM = "unknown/unknown"  # of BuildKit's attestation manifests: no image of any platform
 INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_LIST})
 MANIFEST_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 
@@ -49,6 +50,11 @@ class Descriptor(msgspec.Struct, frozen=True, rename="camel"):
     annotations: dict[str, str] = {}
     platform: Platform | None = None
     artifact_type: str = ""
+
+    @property
+    def is_attestation_manifest(self) -> bool:
+        """BuildKit's: its own SBOM and provenance, unsigned, in an index beside the image that they are about."""
+        return self.annotations.get("vnd.docker.reference.type") == "attestation-manifest"
 
 
 class Manifest(msgspec.Struct, frozen=True):

@@ -27,7 +27,8 @@ def digest_page(request: HttpRequest, name: str, digest: str) -> HttpResponse:
     manifest = queries.manifest(name, digest)
     context = _verdict(manifest)
     if manifest.is_index:
-        return render(request, "digests/index.html", context | {"platforms": queries.platforms(manifest)})
+        context |= {"platforms": queries.platforms(manifest), "beside": queries.attestation_manifests(manifest)}
+        return render(request, "digests/index.html", context)
     return render_page(request, "digests/digest.html", "rows", context | _contents(request, manifest))
 
 

@@ -9,8 +9,8 @@ import msgspec
 from django.db.models import OuterRef, QuerySet, Subquery
 
 from cgexplorer.oci.evidence import Kind
+from cgexplorer.oci.manifest import UNKNOWN_PLATFORM
 from cgexplorer.store.models import IndexEntry, PolicyRow, VerdictRow
-from cgexplorer.store.queries.manifests import UNKNOWN_PLATFORM
 from cgexplorer.store.queries.trust import policies_for
 from cgexplorer.store.queries.verification import Report
 from cgexplorer.verify import required

@@ -8,10 +8,9 @@ from django.http import Http404
 
 from cgexplorer import predicates
 from cgexplorer.oci.evidence import Kind
+from cgexplorer.oci.manifest import UNKNOWN_PLATFORM
 from cgexplorer.store.models import Evidence, IndexEntry, Manifest, Sbom, Tag, VerificationRun
 from cgexplorer.verify.verdict import State
-
-UNKNOWN_PLATFORM = "unknown/unknown"  # BuildKit's attestation manifests: no image of any platform
 
 
 class Sibling(msgspec.Struct, frozen=True):
@@ -128,6 +127,12 @@ def platforms(index: Manifest) -> list[PlatformRow]:
         )
         for entry in entries
     ]
+
+
+def attestation_manifests(index: Manifest) -> list[Manifest]:
+    """What BuildKit put into the index beside the images."""
+    entries = IndexEntry.objects.filter(index=index, platform=UNKNOWN_PLATFORM).select_related("manifest__run")
+    return [entry.manifest for entry in entries.order_by("position")]
 
 
 def before(manifest: Manifest) -> Manifest | None:
