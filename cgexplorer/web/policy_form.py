@@ -24,6 +24,7 @@ from cgexplorer.web.render import render_page
 
 CHAINGUARD_ISSUER = "https://issuer.enforce.dev"
 MAX_IMAGES_NAMED = 20
+PUBLIC_GOOD_OF_THE_DAY = "Sigstore's public-good root of the day"
 SIGNERS = (
     ("certificate", "a certificate"),
     ("chainguard", "Chainguard, for a private catalogue"),
@@ -42,6 +43,10 @@ class Draft(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...]
     images: tuple[str, ...]  # stored ones that it would decide for
     replaces: int  # version of the policy of this name; 0 = there is none
+
+
+def root_choices() -> list[tuple[str, str]]:
+    return [("", PUBLIC_GOOD_OF_THE_DAY), *((name, name) for name in trust.private_names())]
 
 
 class PolicyForm(forms.Form):
@@ -67,6 +72,7 @@ class PolicyForm(forms.Form):
     max_age_days = forms.IntegerField(required=False, min_value=0, max_value=20_000)
     require_timestamp = forms.BooleanField(required=False)
     no_log = forms.BooleanField(required=False)
+    trust_root = forms.ChoiceField(required=False, choices=root_choices)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -110,10 +116,12 @@ class PolicyForm(forms.Form):
         name, fields = self.cleaned_data["name"], self.policy()
         row = PolicyRow(name=name, **{field: getattr(fields, field) for field in fields.__struct_fields__})
         known = PolicyRow.objects.filter(name=name, current=True).first()
+        root = self.cleaned_data["trust_root"]
+        row.trust_root = trust.current(root) if root else None
         row.version = known.version + 1 if known else 1
         return Draft(
             row=row,
-            command=command(name, fields),
+            command=command(name, fields, root),
             warnings=() if self.cleaned_data["signer"] == "chainguard" and fields.require_log else warnings(fields),
             images=trust.images_decided_by(name, fields.pattern),
             replaces=known.version if known else 0,
@@ -162,7 +170,7 @@ def warnings(fields: PolicyFields) -> tuple[str, ...]:
     return tuple(found)
 
 
-def command(name: str, fields: PolicyFields) -> str:
+def command(name: str, fields: PolicyFields, trust_root: str = "") -> str:
     """The line that stores it."""
     period = {flag: getattr(fields, flag) for flag in ("not_before", "not_after")}
     flags: list[tuple[str, str]] = [
@@ -176,6 +184,7 @@ def command(name: str, fields: PolicyFields) -> str:
         *((flag.replace("_", "-"), f"{day:%Y-%m-%d}") for flag, day in period.items() if day),
         *((f"workflow-{claim}", getattr(fields, f"workflow_{claim}")) for claim in CLAIMS),
         *(("require-type", one) for one in fields.required_types),
+        ("trust-root", trust_root),
         ("threshold", str(fields.threshold) if fields.threshold > 1 else ""),
         ("max-age-days", str(fields.max_age_s // 86400) if fields.max_age_s else ""),
     ]
@@ -197,6 +206,7 @@ def policy_form(request: HttpRequest) -> HttpResponse:
         "chosen": form["signer"].value() or "certificate",
         "claims": [(claim, form[f"workflow_{claim}"]) for claim in CLAIMS],
         "families": required.FAMILIES,
+        "roots": root_choices(),
         "more": len(draft.images) - MAX_IMAGES_NAMED if draft else 0,
     }
     return render_page(request, "policies/new.html", "answer", context)

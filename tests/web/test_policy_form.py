@@ -14,9 +14,10 @@ from django.test import Client
 from django.urls import reverse
 
 from cgexplorer.store.models import PolicyRow
+from cgexplorer.store.record.trust_roots import trust_root
 from tests.fakes.sigstore import GITHUB, WORKFLOW
 from tests.store import factories as make
-from tests.verify.world import KEY
+from tests.verify.world import KEY, SIGSTORE
 
 pytestmark = pytest.mark.django_db
 SYNCER, BUILDER = "720909c9f5279097/b6461e99e132298f", "720909c9f5279097/af12bc34e132298f"
@@ -75,6 +76,19 @@ def test_a_key_with_its_period_is_stored(client: Client, tmp_path: Path, monkeyp
     )
     assert row.key_pem == KEY.public_pem
     assert (f"{row.not_before:%Y-%m-%d %H}", f"{row.not_after:%Y-%m-%d %H}") == ("2026-01-01 00", "2027-01-01 00")
+
+
+def test_a_private_root_is_stored_by_its_name(client: Client) -> None:
+    """The field is there when somebody has imported one."""
+    assert 'name="trust_root"' not in answer(client, **CERTIFICATE)
+    root = trust_root(SIGSTORE.trusted_root(), "the root's name")
+    page = answer(client, **CERTIFICATE, trust_root="the root's name")
+    assert "selected>the root's name" in page
+    assert stored(page).trust_root == root
+
+
+def test_a_root_that_nobody_imported_is_refused(client: Client) -> None:
+    assert "add_policy" not in answer(client, **CERTIFICATE, trust_root="unknown")
 
 
 def test_two_ids_make_the_pattern_of_a_private_catalogue(client: Client) -> None:

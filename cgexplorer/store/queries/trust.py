@@ -46,6 +46,12 @@ def current(name: str) -> TrustRoot | None:
     return step.trust_root if step is not None else None
 
 
+def private_names() -> list[str]:
+    """Names that a policy can give: of the roots that somebody imported."""
+    steps = TrustUpdate.objects.filter(trust_root__isnull=False, trust_root__is_sample=False).exclude(name=PUBLIC_GOOD)
+    return list(steps.order_by("name").values_list("name", flat=True).distinct())
+
+
 def seen_versions() -> Versions | None:
     """Of the newest TUF metadata that was believed; None when there was none yet."""
     roles = Versions.__struct_fields__
