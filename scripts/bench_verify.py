@@ -193,7 +193,7 @@ def _from_a_registry(directory: Path) -> list[Result]:
         for payloads, text in ((1, "one payload"), (LAYERS, "a payload each")):
             images = [_push(fake, n, payloads, signer, SIGSTORE.keypair(seed="other")) for n in (1, LAYERS)]
             one, many = _least_ms(*(lambda image=image: judge(image) for image in images), runs=5)
-            found.append(_beside(f"fetch and judge a .sig of 1,000 layers, {text}", many, "of one layer", one))
+            found.append(_beside(f"fetch and judge a .sig of 1,000 layers, {text}", many, "the same of one layer", one))
         found += _beside_cosign(fake, directory)
     return found
 
