@@ -34,6 +34,7 @@ PAGES = {
     "files": "digest of nginx:latest/-/files",
     "licenses-of-a-digest": "digest of nginx:latest/-/licenses",
     "attestations": "digest of nginx:latest/-/attestations",
+    "tags-of-a-digest": "digest of nginx:latest/-/tags",
     "provenance": "digest of nginx:latest/-/provenance",
     "config": "digest of nginx:latest/-/config",
     "verification": "digest of nginx:latest/-/verification",
@@ -53,6 +54,7 @@ PAGES = {
         "&image_syncer=720909c9f5279097/b6461e99e132298f&custom_image_builder=720909c9f5279097/af12bc34e132298f"
     ),
     "registries": "/registries/",
+    "follows": "/follows/",
     "trust-roots": "/trust-roots/",
     "states": "/states/",
     "not-stored": "/jump?q=registry.example/app:1",

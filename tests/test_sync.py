@@ -346,3 +346,10 @@ def test_what_is_due_is_taken_once_and_due_again_after_its_interval() -> None:
     assert follows.take_due(now) == []
     made.refresh_from_db()
     assert (made.due_at - now).total_seconds() == 3600
+
+
+def test_a_round_out_of_turn_postpones_the_next_one() -> None:
+    now = timezone.now()
+    follows.follow(follows.read("registry.example/app"), now)
+    syncs.queue("registry.example/app")
+    assert follows.take_due(timezone.now()) == []

@@ -10,6 +10,7 @@ from cgexplorer import __version__
 
 NAV = (
     ("images", "Images"),
+    ("follows", "Followed"),
     ("package-search", "Packages"),
     ("compare", "Compare"),
     ("identities", "Identities"),

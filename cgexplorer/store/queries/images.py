@@ -112,7 +112,12 @@ def tags(image: Image) -> list[TagRow]:
             [image.pk],
         )
     }
-    moves = dict(TagMove.objects.filter(image=image).values("name").annotate(n=Count("pk")).values_list("name", "n"))
+    moves = dict(
+        TagMove.objects.filter(image=image)
+        .values("name")
+        .annotate(n=Count("manifest", distinct=True))
+        .values_list("name", "n")
+    )
     return [_tag_row(tag, below, moves) for tag in found]
 
 

@@ -94,6 +94,13 @@ def unfollow(name: str) -> bool:
     return Follow.objects.filter(name=name).delete()[0] > 0
 
 
+def postpone(name: str, now: dt.datetime) -> None:
+    """A round begins out of turn: the next one is due an interval later."""
+    for follow in Follow.objects.filter(name=name):
+        follow.due_at = now + dt.timedelta(seconds=follow.every_s)
+        follow.save(update_fields=["due_at"])
+
+
 @transaction.atomic
 def take_due(now: dt.datetime) -> list[str]:
     """The names of those that are due, which are due again after their interval. No two callers get the same one."""

@@ -16,6 +16,7 @@ from django.utils import timezone
 
 from cgexplorer.store.models import Sync, SyncItem
 from cgexplorer.store.record import activities
+from cgexplorer.store.record.follows import postpone
 from cgexplorer.store.record.text import storable
 
 KIND = "sync"
@@ -38,7 +39,10 @@ def queue(name: str, tag: str = "") -> tuple[Sync, bool]:
     activity, is_new = activities.queue(KIND, f"{name}:{tag}" if tag else name)
     if not is_new:
         return Sync.objects.get(activity=activity), False
-    return Sync.objects.create(activity=activity, name=name, tag=tag, started_at=timezone.now()), True
+    now = timezone.now()
+    if not tag:
+        postpone(name, now)
+    return Sync.objects.create(activity=activity, name=name, tag=tag, started_at=now), True
 
 
 @contextmanager

@@ -19,6 +19,7 @@ from cgexplorer.store.models import Manifest, Sbom
 from cgexplorer.store.queries import manifests
 from cgexplorer.store.queries.images import CoverageRow
 from cgexplorer.store.queries.manifests import Subject
+from cgexplorer.store.record import follows
 from cgexplorer.verify import keys
 from cgexplorer.web import sbom_forms, words
 from cgexplorer.web.component_path import component_path
@@ -62,6 +63,11 @@ def badge(state: str, href: str = "") -> SafeString:
 def key_blocks(pem: str) -> tuple[str, ...]:
     """The keys of a policy, one by one."""
     return keys.blocks(pem)
+
+
+@register.filter
+def interval(seconds: int) -> str:
+    return follows.interval(seconds)
 
 
 @register.filter
