@@ -80,7 +80,7 @@ def _subject(found: verification.Report, platform: str | None, state: State, rea
         cosign_says=shapes.cosign_sentences(evidence),
         checked_at=run.finished_at,
         run=shapes.RunRow(run.pk, run.trigger, run.source, State(run.state), run.reason),
-        tools=run.tools,
+        tools=found.tools,
         trusted_roots=_trust_roots(found),
         commands=tuple(shapes.CommandRow(one.title, one.text) for one in reproduce.commands(found)),
         not_asked_of_cosign=tuple(one for policy in found.policies for one in unasked(policy)),

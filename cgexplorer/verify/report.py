@@ -19,6 +19,8 @@ from cgexplorer.verify.trust_root import PUBLIC_GOOD_SHA256, TrustRoot
 from cgexplorer.verify.verdict import Certificate, Check, State, Verdict
 
 SCHEMA = "cgexplorer.verification/1"
+# Vouches for Chainguard's private images. No GitHub workflow signs there: people are not asked about one.
+CHAINGUARD = "https://issuer.enforce.dev"
 
 type Moment = Annotated[dt.datetime, Meta(tz=True)]
 type Digest = Annotated[str, Meta(pattern="^sha256:[0-9a-f]{64}$")]

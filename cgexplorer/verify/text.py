@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from cgexplorer.verify.errors import printable
-from cgexplorer.verify.report import CheckRow, EvidenceRow, Report, SubjectRow, TrustRootRow
+from cgexplorer.verify.report import CHAINGUARD, CheckRow, EvidenceRow, Report, SubjectRow, TrustRootRow
 from cgexplorer.verify.verdict import State
 
 _MARKS = {"passed": "✓", "failed": "✗", "not-run": "–"}
@@ -95,7 +95,8 @@ def _evidence(row: EvidenceRow) -> Iterator[str]:
         yield f"    Also asked: policy {tried.name} v{tried.version}: {tried.state}. {tried.reason}"
     if row.trusted_root_sha256:
         yield f"    Trust root sha256 {row.trusted_root_sha256}"
-    yield from map(_check, row.checks)
+    hidden = ("workflow",) if row.issuer == CHAINGUARD else ()
+    yield from (_check(one) for one in row.checks if one.outcome != "not-run" or one.name not in hidden)
 
 
 def _check(check: CheckRow) -> str:

@@ -6,6 +6,7 @@ import msgspec
 
 from cgexplorer.cross_checks import Name, Row
 from cgexplorer.store.queries.verification import Judged
+from cgexplorer.verify.report import CHAINGUARD
 from cgexplorer.verify.verdict import Check, CheckName, Outcome, State
 from cgexplorer.web.differing import Marked, differing
 
@@ -63,8 +64,14 @@ class CrossCheckRow(msgspec.Struct, frozen=True):
         return _STATES[self.row.outcome]
 
 
-def cross_check_rows(rows: tuple[Row, ...]) -> list[CrossCheckRow]:
-    return [CrossCheckRow(CROSS_CHECKS[row.name], row) for row in rows]
+def cross_check_rows(rows: tuple[Row, ...], issuers: set[str]) -> list[CrossCheckRow]:
+    """Without questions about a GitHub workflow where only Chainguard's own issuer vouches for the signers."""
+    hidden = (Name.COMMIT, Name.WORKFLOW, Name.RUN) if issuers == {CHAINGUARD} else ()
+    return [
+        CrossCheckRow(CROSS_CHECKS[row.name], row)
+        for row in rows
+        if row.outcome is not Outcome.NOT_RUN or row.name not in hidden
+    ]
 
 
 # The colour: green and red belong to what was checked.
@@ -91,7 +98,12 @@ class CheckRow(msgspec.Struct, frozen=True):
 
 def check_rows(judged: Judged) -> list[CheckRow]:
     """Failed ones first, each with the differing part alone marked."""
-    return [_row(number, check) for number, check in judged.failed_first]
+    hidden = CheckName.WORKFLOW if judged.row.issuer == CHAINGUARD else None
+    return [
+        _row(number, check)
+        for number, check in judged.failed_first
+        if check.outcome is not Outcome.NOT_RUN or check.name is not hidden
+    ]
 
 
 def _row(number: int, check: Check) -> CheckRow:

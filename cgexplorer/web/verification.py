@@ -88,7 +88,9 @@ def _shown(report: Report) -> dict[str, object]:
     return {
         "evidence": [Shown(one, check_rows(one)) for one in report.judged],
         "completeness": completeness.of(report),
-        "cross_checks": cross_check_rows(cross_checks.of(report)),
+        "cross_checks": cross_check_rows(
+            cross_checks.of(report), {one.row.issuer for one in report.judged if one.row.issuer}
+        ),
         "failed": [one for one in report.judged if one.failed],
         "decisive": decisive,
         "sentences": cosign_sentences(map(reports.evidence_row, report.judged)),

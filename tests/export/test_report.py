@@ -24,6 +24,7 @@ from cgexplorer.store.record.policies import PolicyFields, policy
 from cgexplorer.verify import report as shapes
 from cgexplorer.verify import report_schema, text
 from tests.fakes.sigstore import GITHUB, WORKFLOW
+from tests.fakes.source import MemorySource
 from tests.ingesting import LATER, NAME, NOW, allow, fetch, signed_image, sigstore
 
 pytestmark = pytest.mark.django_db
@@ -198,3 +199,27 @@ def test_the_report_on_a_real_image_meets_the_schema(shared: Path) -> None:
     subject = told(Manifest.objects.get(platform="linux/arm64", payload__isnull=False))
     assert len(subject["cosign_says"]) == 3
     assert len(subject["commands"]) > 1
+
+
+def test_what_is_asked_of_a_github_workflow_is_left_out_for_chainguards_own_issuer(client: Client) -> None:
+    allow()
+    policy(
+        "private", PolicyFields(pattern="registry.example/app", issuer=ENFORCE, identity=f"{ENFORCE}/{SYNCER}"), root()
+    )
+    source, one = MemorySource(), sigstore()
+    digest = source.push_image("latest")
+    source.attach(one.signature(digest, one.leaf(f"{ENFORCE}/{SYNCER}", ENFORCE)))
+    fetch(source)
+    address = [NAME, Manifest.objects.get().digest]
+    page = client.get(reverse("verification", args=address)).content.decode()
+    said = client.get(reverse("verification-text", args=address)).content.decode()
+    assert "Verified." in page
+    assert not [word for word in ("GitHub", "Workflow", "workflow") if word in page[page.index('id="report"') :]]
+    assert "workflow" not in said.partition("Do the signed documents")[0].lower()
+
+
+def test_what_is_asked_of_a_github_workflow_stays_for_others(client: Client) -> None:
+    allow()
+    page = client.get(reverse("verification", args=[NAME, stored().digest])).content.decode()
+    assert "GitHub claims that the policy asks for" in page
+    assert "Certificate’s workflow = provenance’s workflow" in page

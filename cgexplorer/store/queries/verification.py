@@ -74,6 +74,11 @@ class Report(msgspec.Struct, frozen=True):
     changes: tuple[Change, ...]
 
     @property
+    def tools(self) -> dict[str, str]:
+        """By name: the database keeps no order."""
+        return dict(sorted(self.run.tools.items(), key=lambda one: one[0].lower()))
+
+    @property
     def is_sample(self) -> bool:
         return any(root.is_sample for root in self.trust_roots)
 
