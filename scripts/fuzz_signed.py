@@ -123,7 +123,7 @@ def _statement(raw: bytes) -> None:
             content=material.Content.DSSE if dsse else material.Content.SIMPLE_SIGNING,
             signature=b"-", message=raw, payload=raw, payload_type=statements.INTOTO if dsse else "", envelope=None,
             artifact_sha256=b"", claimed_sha256=None, certificate=None, certificate_der=b"", entries=(), timestamps=(),
-            timestamped=b"",
+            timestamped=(),
         )
     )  # fmt: skip
 
