@@ -32,6 +32,7 @@ _VERSIONS = {
 _INTEGER = re.compile(r"-?[0-9]{1,19}")
 
 
+# Protobuf JSON: a member that is null is one that is not there, so what may be absent may be null.
 class _Wire(msgspec.Struct, rename="camel", forbid_unknown_fields=True, omit_defaults=True):
     pass
 
@@ -45,7 +46,7 @@ class _Chain(_Wire):
 
 
 class _PublicKey(_Wire):
-    hint: str = ""
+    hint: str | None = None
 
 
 class _LogId(_Wire):
@@ -78,7 +79,7 @@ class _Entry(_Wire):
     kind_version: _KindVersion
     canonicalized_body: str
     log_index: int | str | None = None
-    integrated_time: int | str = 0
+    integrated_time: int | str | None = None
     inclusion_promise: _Promise | None = None
     inclusion_proof: _Proof | None = None
 
@@ -95,7 +96,7 @@ class _VerificationMaterial(_Wire):
     certificate: _Certificate | None = None
     x509_certificate_chain: _Chain | None = msgspec.field(default=None, name="x509CertificateChain")
     public_key: _PublicKey | None = None
-    tlog_entries: list[_Entry] = []
+    tlog_entries: list[_Entry] | None = None
     timestamp_verification_data: _Timestamps | None = None
 
 
@@ -111,7 +112,7 @@ class _MessageSignature(_Wire):
 
 class _Signature(_Wire):
     sig: str
-    keyid: str = ""
+    keyid: str | None = None
 
 
 class _Envelope(_Wire):
@@ -139,8 +140,9 @@ def read(raw: bytes, artifact: bytes | None, sha256: bytes) -> Material:
         raise Malformed(f"the bundle cannot be read: {error}") from None
     version, parts = _VERSIONS[media_type], bundle.verification_material
     certificate_der = _certificate(parts, version)
-    if len(parts.tlog_entries) > MAX_LOG_ENTRIES:
-        raise Malformed(f"the bundle has {len(parts.tlog_entries)} log entries, {MAX_LOG_ENTRIES} are allowed")
+    entries = parts.tlog_entries or []
+    if len(entries) > MAX_LOG_ENTRIES:
+        raise Malformed(f"the bundle has {len(entries)} log entries, {MAX_LOG_ENTRIES} are allowed")
     timestamps = parts.timestamp_verification_data.rfc3161_timestamps if parts.timestamp_verification_data else []
     if len(timestamps) > MAX_TIMESTAMPS:
         raise Malformed(f"the bundle has {len(timestamps)} timestamps, {MAX_TIMESTAMPS} are allowed")
@@ -176,7 +178,7 @@ def read(raw: bytes, artifact: bytes | None, sha256: bytes) -> Material:
         claimed_sha256=claimed,
         certificate=read_certificate(certificate_der) if certificate_der else None,
         certificate_der=certificate_der,
-        entries=tuple(_entry(item, version) for item in parts.tlog_entries),
+        entries=tuple(_entry(item, version) for item in entries),
         timestamps=tuple(strict.base64_bytes(item.signed_timestamp, "a timestamp") for item in timestamps),
         timestamped=(signature,),
     )
@@ -234,7 +236,7 @@ def _entry(wire: _Entry, version: int) -> OfferedEntry:
         body_base64=wire.canonicalized_body,
         log_id=strict.base64_bytes(wire.log_id.key_id, "the log id"),
         index=None if wire.log_index is None else _integer(wire.log_index, "the log index"),
-        integrated_time=_integer(wire.integrated_time, "the integrated time") or None,
+        integrated_time=_integer(wire.integrated_time or 0, "the integrated time") or None,
         signed_entry_timestamp=strict.base64_bytes(promise.signed_entry_timestamp, "the promise") if promise else None,
         proof=proof,
         claimed_kind=f"{wire.kind_version.kind} {wire.kind_version.version}"[:60],

@@ -79,7 +79,13 @@ def happy() -> Iterator[tuple[str, Make]]:
     yield "statement v0.1", lambda: accepted(attested(payload=statement()))
     yield "statement, v0.1 bundle", lambda: accepted(attested(version=1))
     yield "statement, v0.2 bundle", lambda: accepted(attested(version=2))
+    yield "null for what is not there", lambda: accepted(edited(attested(), nulls))
     yield "numbers that are no text", lambda: accepted(edited(signed(), numbers))
+
+
+def nulls(bundle: Wire) -> None:
+    bundle["messageSignature"] = bundle["dsseEnvelope"]["signatures"][0]["keyid"] = None
+    material(bundle).update(publicKey=None, x509CertificateChain=None, timestampVerificationData=None)
 
 
 def numbers(bundle: Wire) -> None:
@@ -102,6 +108,9 @@ BROKEN: dict[str, Edit] = {
     "no content": lambda b: b.pop("messageSignature"),
     "two contents": lambda b: b.update(dsseEnvelope=attested()["dsseEnvelope"]),
     "no verification material": lambda b: b.pop("verificationMaterial"),
+    "null for the certificate": lambda b: material(b).update(certificate=None),
+    "null for an unknown field": lambda b: entry(b).update(added=None),
+    "null for a log entry": lambda b: material(b).update(tlogEntries=[None]),
     "no certificate": lambda b: material(b).pop("certificate"),
     "empty certificate": lambda b: material(b).update(certificate={"rawBytes": ""}),
     "certificate that is none": lambda b: material(b).update(certificate={"rawBytes": "AAAA"}),
