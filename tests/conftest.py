@@ -14,7 +14,13 @@ SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
 def pytest_configure() -> None:
+    import hypothesis
     from django.conf import settings
+
+    # How long an example takes says how busy the machine is, not whether the code is right.
+    calm = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture]
+    hypothesis.settings.register_profile("calm", deadline=None, suppress_health_check=calm)
+    hypothesis.settings.load_profile("calm")
 
     # Pages are tested without the collected, hashed copies that a server serves.
     settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}

@@ -114,17 +114,3 @@ def walk(
         below = list(dict.fromkeys(below))
         seen.update(below)
         waiting.extend((depth + 1, target) for target in reversed(below))
-
-
-def paths_up(graph: Graph, node: int, types: Collection[int] | None = None, max_depth: int = 64) -> list[list[int]]:
-    """For each way up from `node`, its chain of parents to the top; at most 20 chains, no node twice in one."""
-    above = Reverse(graph)
-    finished: list[list[int]] = []
-    waiting = [[node]]
-    while waiting and len(finished) < 20:
-        path = waiting.pop()
-        higher = [parent for _, parent in above.parents(path[-1], types) if parent not in path]
-        if not higher or len(path) >= max_depth:
-            finished.append(path)
-        waiting.extend([*path, parent] for parent in dict.fromkeys(higher))
-    return finished

@@ -16,6 +16,7 @@ from cgexplorer.store.models import Manifest, Sbom
 from cgexplorer.store.queries import contents, fleet_licenses
 from cgexplorer.store.queries import manifests as queries
 from cgexplorer.store.queries.contents import SORTS, Element, Wanted
+from cgexplorer.store.queries.why import why
 from cgexplorer.web.images import csv_response
 from cgexplorer.web.paging import page, page_of, start_of
 from cgexplorer.web.render import render_page
@@ -101,6 +102,7 @@ def package(request: HttpRequest, name: str, digest: str, element: int) -> HttpR
         raise Http404("The document lists no such element.")
     related = _related(sbom, element, found)
     context = {"manifest": manifest, "sbom": sbom, "element": Element(element, found[element]), "related": related}
+    context["why"] = why(manifest, sbom, element)
     return render_page(request, "digests/package.html", "rows", context)
 
 

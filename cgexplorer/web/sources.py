@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import quote
 
 import msgspec
+from packageurl import PackageURL
 
 from cgexplorer.predicates.slsa import Provenance
+from cgexplorer.spdx.document import Package
 from cgexplorer.store.models import Evidence
 
 _GITHUB = re.compile(
     r"(?:git\+)?https://github\.com/([A-Za-z0-9._-]{1,100})/([A-Za-z0-9._-]{1,100}?)(?:\.git)?(?:[@#/].*)?"
+)
+_GITHUB_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_VCS_URL = re.compile(
+    r"git\+(?P<repository>https://(?P<host>github\.com|gitlab\.[A-Za-z0-9.-]+)/[A-Za-z0-9._/-]+?)(?:\.git)?"
+    r"@(?P<commit>[0-9a-f]{40})"
 )
 _COMMIT = re.compile(r"[0-9a-f]{40}")
 _REPOSITORY = "Source Repository URI"
@@ -44,6 +52,38 @@ def _source(uri: str, commit: str, stated_by: str) -> Source:
     if _COMMIT.fullmatch(commit):
         link += f"/commit/{commit}"
     return Source(f"{match[1]}/{match[2]}", link, commit, stated_by)
+
+
+def source_link(package: Package) -> str:
+    """Where a build definition or an upstream source can be read, at its commit; "" when no link can be made."""
+    for text in package.purls:
+        try:
+            purl = PackageURL.from_string(text)
+        except ValueError:
+            continue
+        qualifiers = purl.qualifiers if isinstance(purl.qualifiers, dict) else {}
+        found = _on_github(purl) or _by_vcs_url(qualifiers.get("vcs_url", ""))
+        if found:
+            return found
+    location = package.download_location.removeprefix("git+")
+    return location if location.startswith("https://") and is_link(location) else ""
+
+
+def _on_github(purl: PackageURL) -> str:
+    parts = (purl.namespace or "", purl.name)
+    if purl.type != "github" or not all(_GITHUB_NAME.fullmatch(part) and part != ".." for part in parts):
+        return ""
+    kind = "blob" if purl.subpath else "tree"
+    inside = f"/{kind}/{quote(purl.version)}/{quote(purl.subpath or '')}".rstrip("/") if purl.version else ""
+    return f"https://github.com/{'/'.join(parts)}{inside}"
+
+
+def _by_vcs_url(text: str) -> str:
+    """`git+https://gitlab.com/gnutools/gcc.git@6afcc4f6…`, as apko writes it. Source: purl-spec, vcs_url."""
+    match = _VCS_URL.fullmatch(text)
+    if match is None or not is_link(match["repository"]):
+        return ""
+    return f"{match['repository']}{'/-' if 'gitlab' in match['host'] else ''}/tree/{match['commit']}"
 
 
 def commits_between(before: tuple[str, str], after: tuple[str, str]) -> Source | None:

@@ -71,11 +71,6 @@ def test_a_chain_of_a_hundred_thousand_is_walked_without_recursion() -> None:
     assert sum(1 for _ in graph.walk(chain, 0, max_depth=200_000)) == 100_001
 
 
-def test_the_ways_up_end_at_the_top_and_never_turn_back() -> None:
-    assert sorted(graph.paths_up(SMALL, 2, [CONTAINS, DESCRIBES])) == [[2, 0, THE_DOCUMENT]]
-    assert sorted(graph.paths_up(SMALL, 2)) == [[2, 0, THE_DOCUMENT], [2, 1, 0, THE_DOCUMENT]]
-
-
 def test_an_empty_graph_has_no_children_and_can_be_stored() -> None:
     empty = Graph((), (), ())
     assert graph.children(empty, 0) == []

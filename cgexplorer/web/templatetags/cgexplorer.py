@@ -14,14 +14,14 @@ from django.utils.safestring import SafeString, mark_safe
 
 from cgexplorer import predicates
 from cgexplorer.oci.digest import is_digest
-from cgexplorer.spdx.document import CONTENTS, Package
+from cgexplorer.spdx.document import CONTENTS, Package, Role
 from cgexplorer.store.models import Manifest, Sbom
 from cgexplorer.store.queries import manifests
 from cgexplorer.store.queries.images import CoverageRow
 from cgexplorer.store.queries.manifests import Subject
 from cgexplorer.store.record import follows
 from cgexplorer.verify import keys
-from cgexplorer.web import sbom_forms, words
+from cgexplorer.web import sbom_forms, sources, words
 from cgexplorer.web.component_path import component_path
 
 register = template.Library()
@@ -35,6 +35,7 @@ _STEPS = (
 )
 NO_BREAK = mark_safe("<wbr>")
 MAX_LINKED_CHARACTERS = 180  # a search has no more
+_SOURCES = (Role.BUILD_DEFINITION, Role.UPSTREAM)
 _GROUP = mark_safe(' class="g"')
 
 
@@ -85,6 +86,21 @@ def state_words(state: str) -> str:
 def format_words(form: str) -> str:
     """`cyclonedx` → "CycloneDX"."""
     return sbom_forms.format_words(form)
+
+
+@register.filter
+def relation_words(kind: str) -> str:
+    """How an element is told from the one above it."""
+    return {"CONTAINS": "contained in the one above", "IMPLIED_CONTAINS": "listed beside it"}.get(
+        kind, "needed by the one above"
+    )
+
+
+@register.simple_tag
+def source_link(package: Package) -> SafeString:
+    """A build definition or source where it can be read; nothing for other packages."""
+    link = sources.source_link(package) if package.role in _SOURCES else ""
+    return format_html(' <a href="{}" rel="noopener noreferrer nofollow">read it</a>', link) if link else mark_safe("")
 
 
 @register.simple_tag
