@@ -43,6 +43,7 @@ def add(write: Add, manifest: Manifest, number: int, judged: Judged, rules: Rule
         try:
             bundle = as_bundle.from_classic(found)
             write(bundle_name, bundle)
+            steps += _slice(bundle_name, bundle, found.content, layer)
         except as_bundle.NotABundle as error:
             unchecked = script.skipped if judged.row.state in _CHECKED else script.note
             steps.append(unchecked(f"{layer}, by cosign. {error}"))
@@ -69,11 +70,16 @@ def _call(judged: Judged, digest: str, found: Found, bundle_name: str, layer: st
 
 def _envelope(write: Add, judged: Judged, bundle_name: str, bundle: bytes, name: str) -> list[Step]:
     envelope = attestations.envelope(judged.evidence)
-    start = bundle.find(envelope) if envelope else -1
-    if start < 0:
-        return []
-    write(name, envelope)
-    return [Step("slice", (bundle_name, str(start + 1), str(len(envelope)), name))]
+    steps = _slice(bundle_name, bundle, envelope, name) if envelope else []
+    if steps:
+        write(name, envelope)
+    return steps
+
+
+def _slice(bundle_name: str, bundle: bytes, envelope: bytes, name: str) -> list[Step]:
+    """That the file is what the bundle has at this place; nothing when the bundle does not have it as it is."""
+    start = bundle.find(envelope)
+    return [Step("slice", (bundle_name, str(start + 1), str(len(envelope)), name))] if start >= 0 else []
 
 
 def _predicate(write: Add, judged: Judged, bundle_name: str, bundle: bytes, stem: str) -> list[Step]:

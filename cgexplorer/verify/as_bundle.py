@@ -12,6 +12,7 @@ import hashlib
 import msgspec
 
 from cgexplorer.oci.evidence import Evidence
+from cgexplorer.verify import timestamp
 from cgexplorer.verify.errors import Fault, Malformed, VerifyError
 from cgexplorer.verify.material import Content, Material, OfferedEntry, dsse_parts, read_legacy
 from cgexplorer.verify.strict import json_object
@@ -19,6 +20,8 @@ from cgexplorer.verify.strict import json_object
 MEDIA_TYPE = "application/vnd.dev.sigstore.bundle+json;version=0.1"
 # These entries log the envelope as it was stored, byte for byte, and a bundle keeps only its parts.
 _OF_THE_ENVELOPE = frozenset({"intoto 0.0.1"})
+# What a bundle's envelope may have.
+_ENVELOPE, _SIGNATURE = {"payload", "payloadType", "signatures"}, {"sig", "keyid"}
 
 
 class NotABundle(VerifyError):
@@ -36,8 +39,12 @@ def from_classic(evidence: Evidence) -> bytes:
         raise NotABundle(f"It cannot be read: {error}.") from None
     if any(entry.kind in _OF_THE_ENVELOPE for entry in material.entries):
         raise NotABundle("Its log entry is of kind intoto 0.0.1, which a bundle cannot hold.")
-    # A classic token is over the whole envelope, that of a bundle over the signature.
-    timestamps = () if material.content is Content.DSSE else material.timestamps
+    # A bundle's token is over the signature; that of a classic attestation may be over the whole envelope.
+    timestamps = [
+        token
+        for token in material.timestamps
+        if material.content is not Content.DSSE or timestamp.is_over(token, material.signature)
+    ]
     if material.timestamps and not timestamps and not material.entries:
         raise NotABundle("Only a timestamp over its envelope says when it was signed, which a bundle cannot hold.")
     proofs: dict[str, object] = dict(_signer(material))
@@ -71,7 +78,10 @@ def _log_entry(entry: OfferedEntry) -> dict[str, object]:
 
 def _content(material: Material, stored: bytes) -> dict[str, object]:
     if material.content is Content.DSSE:
-        payload_type, payload, signature = dsse_parts(json_object(stored, "the DSSE envelope"))
+        wire = json_object(stored, "the DSSE envelope")
+        if set(wire) == _ENVELOPE and set(wire["signatures"][0]) <= _SIGNATURE:
+            return {"dsseEnvelope": msgspec.Raw(stored)}  # as stored, so that anybody can compare the two
+        payload_type, payload, signature = dsse_parts(wire)
         signed = {"payload": _b64(payload), "payloadType": payload_type, "signatures": [{"sig": _b64(signature)}]}
         return {"dsseEnvelope": signed}
     digest = {"algorithm": "SHA2_256", "digest": _b64(hashlib.sha256(material.payload).digest())}

@@ -6,6 +6,7 @@ The CMS signature, imprint and chain are checked by rfc3161-client; the periods,
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
 from collections.abc import Sequence
 
 from cryptography import x509
@@ -15,6 +16,9 @@ from cgexplorer.verify.errors import Fault
 from cgexplorer.verify.trust_root import Authority
 
 MAX_TOKEN_BYTES = 1 << 20
+
+
+_HASHES = {"2.16.840.1.101.3.4.2.1": "sha256", "2.16.840.1.101.3.4.2.2": "sha384", "2.16.840.1.101.3.4.2.3": "sha512"}
 
 
 class UnknownAuthority(Fault):
@@ -48,6 +52,16 @@ class TimestampAuthorities:
                     return time
                 reasons.append(reason)
         raise Fault("a timestamp over this signature by an authority of the trust root", reasons[0])
+
+
+def is_over(token: bytes, message: bytes) -> bool:
+    """Whether the token claims to be over these bytes; by whom it is has to be checked."""
+    try:
+        imprint = decode_timestamp_response(token).tst_info.message_imprint
+        algorithm = _HASHES.get(imprint.hash_algorithm.dotted_string)
+        return algorithm is not None and hashlib.new(algorithm, message).digest() == imprint.message
+    except Exception:  # as above
+        return False
 
 
 def _name(authority: Authority) -> tuple[x509.Name, int]:

@@ -77,6 +77,7 @@ def test_new_checksums_do_not_hide_an_altered_file(postgres: Path) -> None:
     for name, genuine, forged in (
         ("02-spdx.spdx.json", b"SPDXRef", b"SPDXRed"),
         ("01-signature.simplesigning.json", b"cgr.dev", b"cgr.dex"),
+        ("02-spdx.dsse.json", b'"payload":"', b'"payload":"AAAA'),
         ("02-spdx.sigstore.json", b'"payload":"', b'"payload":"AAAA'),
         ("trusted_root.json", b'"rawBytes": "M', b'"rawBytes": "A'),
         (".json", b'"schemaVersion"', b'"schemaVersiom"'),

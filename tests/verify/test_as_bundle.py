@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import datetime as dt
 import json
 
 import msgspec
@@ -11,8 +13,21 @@ from cgexplorer.oci.evidence import Evidence, Kind
 from cgexplorer.verify import as_bundle
 from cgexplorer.verify.policy import Policy
 from cgexplorer.verify.verdict import State, Verdict
-from tests.fakes.sigstore import evidence_of
-from tests.verify.world import ALICE, DIGEST, KEY, KEY_POLICY, LOG, NOW, POLICY, SIGSTORE, VERIFIER
+from tests.fakes.sigstore import evidence_of, keys
+from tests.verify.world import (
+    ALICE,
+    DIGEST,
+    KEY,
+    KEY_POLICY,
+    LOG,
+    NOW,
+    POLICY,
+    SIGNED_ON,
+    SIGSTORE,
+    VERIFIER,
+    noted,
+    policy,
+)  # fmt: skip
 
 
 def judged(classic: Evidence, policy: Policy = POLICY) -> Verdict:
@@ -72,6 +87,28 @@ def test_a_timestamp_over_the_envelope_alone_is_no_bundle() -> None:
     notes = {name: text for name, text in classic.annotations.items() if name != LOG}
     with pytest.raises(as_bundle.NotABundle, match="timestamp over its envelope"):
         as_bundle.from_classic(msgspec.structs.replace(classic, annotations=notes))
+
+
+def test_a_timestamp_over_the_signature_in_an_envelope_goes_along() -> None:
+    classic = noted(SIGSTORE.attestation(DIGEST, ALICE), log=None)
+    signature = base64.b64decode(json.loads(classic.content)["signatures"][0]["sig"])
+    token = SIGSTORE.tsa.token(signature, SIGNED_ON + dt.timedelta(minutes=1))
+    classic = noted(classic, timestamp=json.dumps({"SignedRFC3161Timestamp": keys.b64(token)}))
+    assert judged(classic, policy(require_log=False)).time_source == "timestamp authority"
+
+
+@pytest.mark.parametrize("layout", ["", " \n"], ids=["compact", "padded"])
+def test_an_envelope_lies_in_the_bundle_as_it_was_stored(layout: str) -> None:
+    classic = SIGSTORE.attestation(DIGEST, ALICE, kind="intoto_002")
+    stored = classic.content.replace(b"{", b"{" + layout.encode())
+    assert stored in as_bundle.from_classic(msgspec.structs.replace(classic, content=stored))
+
+
+def test_an_envelope_with_more_in_it_than_a_bundle_may_have_is_written_anew() -> None:
+    classic = SIGSTORE.attestation(DIGEST, ALICE, kind="intoto_002")
+    more = msgspec.structs.replace(classic, content=classic.content[:-1] + b', "comment": ""}')
+    assert VERIFIER.verify(more, DIGEST, POLICY, now=NOW).state is State.VERIFIED
+    assert judged(more).state is State.VERIFIED
 
 
 def test_unreadable_bytes_are_no_bundle() -> None:
