@@ -133,6 +133,13 @@ def test_pages_json_and_text_say_what_is_missing(client: Client) -> None:
     assert f"✗ {SLSA}: no verified attestation" in output.getvalue()
 
 
+def test_the_policies_that_come_along_ask_for_what_chainguard_attests() -> None:
+    presets = PolicyRow.objects.filter(name__startswith="chainguard")
+    assert {tuple(one.required_types) for one in presets.filter(current=True)} == {(SLSA, APKO, SPDX)}
+    assert {tuple(one.required_types) for one in presets.filter(version=1)} == {()}  # as verdicts were given under it
+    assert presets.filter(current=True).count() == presets.filter(version=1).count() == 3
+
+
 def test_a_pipeline_can_stop_at_an_image_that_is_not_complete() -> None:
     name = f"{image(SPDX).image.name}:latest"
     output = io.StringIO()

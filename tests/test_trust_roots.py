@@ -234,7 +234,7 @@ def test_a_real_public_image_is_verified_under_the_public_root_only(tmp_path: Pa
     signed = Manifest.objects.filter(evidence__isnull=False).distinct()
     assert {one.state for one in signed} == {"verified"}
     run("import_trust_root", file(tmp_path, ACME), "--name", "acme")
-    signer = ("--issuer", GITHUB, "--identity", PolicyRow.objects.get(name="chainguard public").identity)
+    signer = ("--issuer", GITHUB, "--identity", PolicyRow.objects.get(name="chainguard public", current=True).identity)
     run("add_policy", "--name", "chainguard public", "--match", "cgr.dev/chainguard/*", "--trust-root", "acme", *signer)
     assert {ingest.reverify(one, now=timezone.now()).state for one in signed} == {"invalid"}
 

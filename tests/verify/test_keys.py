@@ -64,7 +64,17 @@ def test_a_policy_with_an_unknown_hash_cannot_check() -> None:
     assert (verdict.state, failed(verdict)) == (State.COULD_NOT_CHECK, {"policy"})
 
 
-@pytest.mark.parametrize("key", [ecdsa_key("p384", ec.SECP384R1()), RSA, ed25519_key("ed")])
+@pytest.mark.parametrize(
+    "key",
+    [
+        ecdsa_key("p384", ec.SECP384R1()),
+        ecdsa_key("p521", ec.SECP521R1()),
+        RSA,
+        rsa.generate_private_key(65537, 3072),
+        ed25519_key("ed"),
+    ],
+    ids=["P-384", "P-521", "RSA 2048", "RSA 3072", "Ed25519"],
+)
 def test_images_signed_with_each_kind_of_key_verify(key: PrivateKey) -> None:
     signer = SIGSTORE.keypair(key)
     policy = Policy(key_pem=signer.public_pem)
