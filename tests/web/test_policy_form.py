@@ -99,6 +99,15 @@ def test_two_ids_make_the_pattern_of_a_private_catalogue(client: Client) -> None
     assert "a dot stands for any character" not in page
 
 
+def test_the_policy_that_waits_for_them_links_to_the_form(client: Client) -> None:
+    page = unescape(client.get(reverse("policies")).content.decode())
+    found = re.search(r'href="([^"]+)">write them in', page)
+    assert found is not None
+    asked = unescape(client.get(f"{found[1]}&image_syncer={SYNCER}").content.decode())
+    assert "add_policy \\\n  --name='chainguard private (issuer.enforce.dev)'" in asked
+    assert rf"issuer\.enforce\.dev/({SYNCER})" in asked
+
+
 def test_one_of_the_two_ids_is_enough(client: Client) -> None:
     row = stored(answer(client, **ACME | {"signer": "chainguard"}, image_syncer=SYNCER))
     assert row.identity_regexp == rf"https://issuer\.enforce\.dev/({SYNCER})"
