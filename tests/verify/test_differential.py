@@ -83,7 +83,7 @@ def _v01_without_proof(wire: Wire) -> bool:
 
 
 def _v2_without_outer_index(wire: Wire) -> bool:
-    return entry(wire)["kindVersion"]["version"] == "0.0.2" and "logIndex" not in entry(wire)
+    return entry(wire)["kindVersion"]["version"] == "0.0.2" and entry(wire).get("logIndex") is None
 
 
 ALLOWED: dict[str, Callable[[Wire], bool]] = {
