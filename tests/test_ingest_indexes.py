@@ -63,7 +63,7 @@ def test_an_attestation_manifest_of_buildkit_is_no_platform_and_said_to_be_unsig
     assert "BuildKit" in report.manifests[2].reason
     page = client.get(f"/images/{NAME}@{report.digest}").content.decode()
     assert "1 platform<" in page
-    assert "BuildKit put 1 attestation manifest of its own into this index" in page
+    assert "BuildKit put 1 attestation manifest of its own into this index. What nobody signed" in page
     assert "nobody signed" in client.get(f"/images/{NAME}@{report.manifests[2].digest}").content.decode().lower()
 
 

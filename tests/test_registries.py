@@ -114,11 +114,16 @@ def test_arguments_that_contradict_are_refused(monkeypatch: pytest.MonkeyPatch, 
         add(monkeypatch, *arguments, secret="pw")
 
 
-def test_an_identity_token_is_exchanged_for_a_token(fake: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_identity_token_is_exchanged_for_a_token(
+    fake: FakeRegistry, monkeypatch: pytest.MonkeyPatch, client: Client
+) -> None:
     fake.token_auth = True
     add(monkeypatch, fake.host, "--access", "insecure", "--identity-token", "--password-stdin", secret="refresh-canary")
     resolve(fake.host)
     assert [form for form in fake.forms if "refresh_token=refresh-canary" in form]
+    page = client.get("/registries/").content.decode()
+    assert "an identity token, set on" in page
+    assert "refresh-canary" not in page
 
 
 def test_forgotten_credentials_are_gone(fake: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> None:

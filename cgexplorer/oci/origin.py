@@ -97,7 +97,10 @@ class Origins:
         names = {netloc(scheme, host, port), f"{host}:{port}"}
         is_insecure = not names.isdisjoint(self.trusted.insecure)
         if scheme != "https" and not is_insecure:
-            raise Refused(f"{host} would be asked without TLS. List it as an insecure registry if that is meant.")
+            raise Refused(
+                f"{host} would be asked without TLS. If that is meant, list it as an insecure registry: "
+                "manage.py add_registry --access insecure"
+            )
         key = (scheme, host, port)
         with self._lock:  # two threads must not get two answers from the name server
             if key not in self._known:

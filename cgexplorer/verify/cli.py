@@ -22,6 +22,7 @@ from cgexplorer.oci import reference as references
 from cgexplorer.oci.errors import OciError, ReferenceError
 from cgexplorer.oci.evidence import Discovery, Evidence, Form, Kind
 from cgexplorer.oci.layout import Layout
+from cgexplorer.oci.origin import Trusted
 from cgexplorer.oci.source import Source
 from cgexplorer.verify import clock, flags, report, text
 from cgexplorer.verify.errors import TrustRootError
@@ -116,7 +117,9 @@ def _source(options: argparse.Namespace) -> Iterator[tuple[Source, str, str]]:
         return
     named = references.parse(options.subject)
     insecure = frozenset({named.registry}) if options.allow_http_registry else frozenset[str]()
-    with registry.connect(named, insecure=insecure, docker_config=docker_config.default_path()) as source:
+    # Whoever types the name of a host in their own network means it. Where it then leads is checked all the same.
+    trusted = Trusted(insecure=insecure, private=frozenset({named.registry}))
+    with registry.connect(named, trusted=trusted, docker_config=docker_config.default_path()) as source:
         yield source, named.repository, named.digest or source.resolve(named.repository, named.tag)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+from django.conf import settings
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.utils import timezone
 from django.views.decorators.http import require_safe
@@ -44,7 +45,11 @@ def registries(request: HttpRequest) -> HttpResponse:
         request,
         "policies/registries.html",
         "rows",
-        {"registries": registry_queries.registries(), "now": timezone.now()},
+        {
+            "registries": registry_queries.registries(),
+            "insecure": settings.INSECURE_REGISTRIES,
+            "now": timezone.now(),
+        },
     )
 
 

@@ -168,6 +168,15 @@ def test_a_registry_that_refuses_cannot_be_checked(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err.startswith("error: ")
 
 
+def test_a_registry_in_ones_own_network_may_have_a_private_address_and_is_asked_by_https(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cgexplorer.oci.patience.Patience.wait", lambda *_: None)
+    with FakeRegistry() as registry:
+        assert main(["verify", *SIGNER, f"{registry.host}/app:1.0"]) == 3
+    assert "No connection" in capsys.readouterr().err  # and not that its address is refused: it speaks no TLS
+
+
 def test_signatures_that_cannot_be_read_are_not_called_absent(capsys: pytest.CaptureFixture[str]) -> None:
     with FakeRegistry() as registry:
         digest = registry.push_image("app", "1.0")

@@ -58,7 +58,7 @@ class Command(StoreCommand):
         self.stdout.write(f"{host}: {_MEANING[row.access]}")
         if username:
             record.credential(row, username, secret, registries.box(), timezone.now())
-            self.stdout.write(f"Credentials of {username} are kept, encrypted. They are sent to {_seen_by(row)} only.")
+            self.stdout.write(f"{_what(username)} kept, encrypted, and sent to {_seen_by(row)} only.")
         if options["forget_credentials"]:
             known = record.forget_credential(row)
             self.stdout.write("Its credentials are forgotten." if known else "It had no credentials.")
@@ -69,6 +69,10 @@ _MEANING = {
     "private": "asked by https, private addresses allowed",
     "insecure": "asked by plain http, private addresses allowed",
 }
+
+
+def _what(username: str) -> str:
+    return "The identity token is" if username == IDENTITY_TOKEN else f"Credentials of {username} are"
 
 
 def _seen_by(row: Any) -> str:

@@ -2,6 +2,8 @@
 
 from django.db import models
 
+from cgexplorer.oci.docker_config import IDENTITY_TOKEN
+
 
 class RegistryCredential(models.Model):
     """What a registry wants to see. The secret is sealed (see `sealing`) with a key that is not in this database."""
@@ -13,3 +15,7 @@ class RegistryCredential(models.Model):
 
     def __str__(self) -> str:
         return f"{self.username} at {self.registry}"
+
+    @property
+    def is_identity_token(self) -> bool:
+        return self.username == IDENTITY_TOKEN
