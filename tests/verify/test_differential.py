@@ -79,7 +79,8 @@ def entry(wire: Wire) -> Wire:
 
 
 def _v01_without_proof(wire: Wire) -> bool:
-    return wire["mediaType"].endswith("=0.1") and not (entry(wire).get("inclusionProof") or {}).get("checkpoint")
+    checkpoint = (entry(wire).get("inclusionProof") or {}).get("checkpoint") or {}
+    return wire["mediaType"].endswith("=0.1") and not checkpoint.get("envelope")
 
 
 def _v2_without_outer_index(wire: Wire) -> bool:
