@@ -151,10 +151,10 @@ def use_database(name: str, *, fresh: bool = False) -> None:
 
 def main() -> None:
     use_database("cgexplorer_bench")
-    from scripts import bench_fleet, bench_verify
+    from scripts import bench_fleet, bench_sync, bench_verify
 
     fleet = bench_fleet.figures(float(os.environ.get("FLEET", "0.5")))
-    results = [*bench_verify.figures(), *documents(), *ingestion_and_pages(), *fleet]
+    results = [*bench_verify.figures(), *documents(), *ingestion_and_pages(), *bench_sync.figures(), *fleet]
     OUTPUT.parent.mkdir(exist_ok=True)
     OUTPUT.write_text(json.dumps([asdict(result) for result in results], indent=1))
     width = max(len(result.name) for result in results)

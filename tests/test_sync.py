@@ -14,12 +14,13 @@ from cgexplorer.oci.manifest import OCI_INDEX
 from cgexplorer.oci.origin import PARALLEL_PER_HOST
 from cgexplorer.oci.registry import Registry, connect
 from cgexplorer.oci.transport import Patience
-from cgexplorer.store.models import Image, Manifest, Sync, SyncItem, Tag, TagMove
+from cgexplorer.store.models import Image, Manifest, Sbom, SbomPackages, Sync, SyncItem, Tag, TagMove
 from cgexplorer.store.queries import follows as queries
 from cgexplorer.store.queries import history
 from cgexplorer.store.queries.follows import SyncProgress
 from cgexplorer.store.record import follows, syncs
 from tests.fakes.registry import FakeRegistry, Fault
+from tests.ingesting import allow, fetch, signed_image
 
 pytestmark = pytest.mark.django_db
 SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "python"
@@ -90,6 +91,16 @@ def test_an_unchanged_tag_costs_one_request(registry: FakeRegistry, source: Regi
     end = go(registry, source)
     assert (end.found, end.unchanged, end.fetched, end.requests) == (3, 3, 0, 4)  # and one for the list
     assert sorted(asked(registry)) == ["HEAD 1.0", "HEAD 1.1", "HEAD 1.2"]
+
+
+def test_tags_are_asked_at_the_same_time_and_never_more_than_a_host_is_asked(
+    registry: FakeRegistry, source: Registry
+) -> None:
+    push(registry, *(f"1.{number}" for number in range(60)), variant="same")
+    go(registry, source)
+    registry.peak, registry.latency_s = 0, 0.02
+    go(registry, source)
+    assert 1 < registry.peak <= PARALLEL_PER_HOST
 
 
 def test_names_are_asked_without_reading_the_list(registry: FakeRegistry, source: Registry) -> None:
@@ -353,3 +364,16 @@ def test_a_round_out_of_turn_postpones_the_next_one() -> None:
     follows.follow(follows.read("registry.example/app"), now)
     syncs.queue("registry.example/app")
     assert follows.take_due(timezone.now()) == []
+
+
+def test_a_platform_whose_index_was_cut_off_before_it_named_it_is_searched_after_the_next_round() -> None:
+    allow()
+    source = signed_image("openssl@3.3.1-r0")
+    index = source.push_index("latest", amd64=source.tagged["latest"])
+    fetch(source)
+    Manifest.objects.get(digest=index).entries.all().delete()
+    SbomPackages.objects.update(searchable=False)
+
+    fetch(source)
+
+    assert Sbom.objects.get().packages.searchable

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
+from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from cgexplorer.oci.manifest import Descriptor
 from cgexplorer.oci.reference import Reference
@@ -23,7 +25,7 @@ FROM (
                    WHERE x.manifest_id = s.manifest_id)
     ) AND coalesce(e.state = 'verified', false) AS searchable
     FROM store_sbom s LEFT JOIN store_evidence e ON e.id = s.evidence_id
-    WHERE s.image_id = %s
+    WHERE s.image_id = %s{these}
 ) now
 WHERE held.sbom_id = now.id AND held.searchable IS DISTINCT FROM now.searchable
 """
@@ -46,8 +48,10 @@ def lock(image: Image) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [0x6367, image.pk % (1 << 31)])
 
 
+@transaction.atomic
 def entries(index: Manifest, children: list[tuple[str, Manifest]]) -> None:
     """The (platform, manifest) pairs that an index names, in its order. An index's bytes never change, nor do these."""
+    lock(index.image)
     IndexEntry.objects.bulk_create(
         [
             IndexEntry(index=index, manifest=child, platform=storable(platform, 64), position=position)
@@ -55,6 +59,7 @@ def entries(index: Manifest, children: list[tuple[str, Manifest]]) -> None:
         ],
         ignore_conflicts=True,
     )
+    refresh_searchable(index.image, [child.pk for _, child in children])
 
 
 def named(image: Image, child: Descriptor, now: dt.datetime) -> Manifest:
@@ -77,6 +82,9 @@ def gone(manifest: Manifest, now: dt.datetime) -> None:
     Manifest.objects.filter(pk=manifest.pk, gone_at=None, observed_at__lte=now).update(gone_at=now)
 
 
-def refresh_searchable(image: Image) -> None:
+def refresh_searchable(image: Image, manifest_ids: Sequence[int] | None = None) -> None:
+    """Of these manifests, or of all of the image: a first sync would otherwise look at everything for each digest."""
+    these = "" if manifest_ids is None else " AND s.manifest_id = ANY(%s)"
+    values: list[Any] = [image.pk] if manifest_ids is None else [image.pk, list(manifest_ids)]
     with connection.cursor() as cursor:
-        cursor.execute(_SEARCHABLE, [image.pk])
+        cursor.execute(_SEARCHABLE.format(these=these), values)

@@ -83,7 +83,7 @@ def save(image: Image, unit: Unit, occasion: Occasion, now: dt.datetime) -> tupl
         rows.append((row, judged))
     run = runs.append(manifest, unit, rows, occasion, now)
     sboms.choose_evidence(manifest)
-    images.refresh_searchable(image)
+    images.refresh_searchable(image, [manifest.pk])
     return manifest, run
 
 

@@ -7,6 +7,7 @@ import datetime as dt
 import json
 import re
 import threading
+import time
 from collections import Counter
 from dataclasses import dataclass, field
 from email.utils import format_datetime
@@ -57,6 +58,9 @@ class FakeRegistry:
         self.elsewhere = ""  # host:port for the faults that lead elsewhere
         self.requests: list[tuple[str, str, str]] = []  # method, path with query, Authorization
         self.hits: Counter[str] = Counter()
+        self.latency_s = 0.0  # of every answer
+        self.under_way, self.peak = 0, 0  # requests without an answer yet, now and at most
+        self.counting = threading.Lock()
         self.release = threading.Event()  # ends slow answers when the test is over
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
         self._server.daemon_threads = True
@@ -164,6 +168,12 @@ class _Handler(Misbehaving):
             for repository in self.fake.repositories.values():
                 repository.tags["latest"] = self.fake.flipping[self.fake.flips % 2]
             self.fake.flips += 1
+        with self.fake.counting:
+            self.fake.under_way += 1
+            self.fake.peak = max(self.fake.peak, self.fake.under_way)
+        time.sleep(self.fake.latency_s)
+        with self.fake.counting:
+            self.fake.under_way -= 1
         try:
             if self.path.startswith("/token"):
                 self._token(authorization)
