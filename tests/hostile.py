@@ -86,17 +86,20 @@ class World:
         self.faulty, self.honest, self.canary = FakeRegistry(), FakeRegistry(), FakeRegistry()
         for one in (self.faulty, self.honest, self.canary):
             one.load(source, REPOSITORY)
-        signature = source.tagged[self.index.replace(":", "-") + ".sig"]
-        layers = msgspec.json.decode(source.manifests[source.tagged[self.child.replace(":", "-") + ".att"]])["layers"]
+        signature, document = (self._layer(self.index, ".sig"), self._layer(self.child, ".att"))
         self.places = {
             "tag": "/manifests/latest",
             "index": f"/manifests/{self.index}",
             "platform": f"/manifests/{self.child}",
-            "signature": f"/manifests/{signature}",
-            "document": f"/blobs/{layers[0]['digest']}",
+            "signature": f"/blobs/{signature}",
+            "document": f"/blobs/{document}",
             "referrers": "/referrers/",
             "everything": "/v2/",
         }
+
+    def _layer(self, digest: str, suffix: str) -> str:
+        manifest = self.source.manifests[self.source.tagged[digest.replace(":", "-") + suffix]]
+        return str(msgspec.json.decode(manifest)["layers"][0]["digest"])
 
     def __enter__(self) -> Self:
         for one in (self.faulty, self.honest, self.canary):
