@@ -224,10 +224,11 @@ class Examination:
                 return "no time is known; a key has no end of its own"
             if self.failed(CheckName.LOG_ENTRY):
                 return "no time is known, because the log entry does not hold"
+            if material.timestamps and not self.token_times:
+                raise Fault("a timestamp by an authority of the trust root", "only by others")
             if not self.request.needs_log:
                 return "no time of signing is proven, and the policy does not ask for a log"
-            token = "a timestamp by an unknown authority" if material.timestamps else "a timestamp"
-            raise Fault("a verified time of signing", f"neither a signed entry timestamp nor {token}")
+            raise Fault("a verified time of signing", "neither a signed entry timestamp nor a timestamp")
         times.check_clock(self.times, self.request.now)
         return "a verified time of signing", f"{max(self.times):%Y-%m-%d %H:%M:%S} UTC from {self.time_source}"
 
