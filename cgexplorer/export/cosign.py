@@ -63,7 +63,18 @@ def how(policy: PolicyRow | None, time_source: str = "") -> list[str]:
         flags.append("--insecure-ignore-tlog")
     if not policy.require_sct and not policy.key_pem:
         flags.append("--insecure-ignore-sct")
-    return [*flags, f"--signature-digest-algorithm={policy.key_digest}"] if policy.key_digest else flags
+    digest = policy.key_digest or _usual_digest(policy)
+    return [*flags, f"--signature-digest-algorithm={digest}"] if digest else flags
+
+
+def _usual_digest(policy: PolicyRow) -> str:
+    """That of a P-384 or P-521 key, which cosign has to be told; "" for SHA-256, and for keys that differ."""
+    try:
+        found = signer.policy_keys(as_policy(policy)) if policy.key_pem else ()
+    except Fault:
+        return ""
+    names = {key.hash_algorithms[0].name if key.hash_algorithms else "" for key in found}
+    return names.pop() if len(names) == 1 and names.isdisjoint({"", "sha256"}) else ""
 
 
 def unasked(policy: PolicyRow) -> list[str]:
