@@ -88,12 +88,12 @@ def ensure_database(home: Path, name: str) -> None:
                 connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
 
 
-def stop(home: Path) -> bool:
-    """Stop the server, letting it finish its writes. False when none was running."""
+def stop(home: Path, *, abruptly: bool = False) -> bool:
+    """Stop the server, letting it finish its writes; or `abruptly`, as if the power had failed. False when none ran."""
     place = _place(home)
     if _answer(place) == "absent":
         return False
-    stopped = _run(_account(), "pg_ctl", "-D", place / "data", "-w", "-m", "fast", "stop")
+    stopped = _run(_account(), "pg_ctl", "-D", place / "data", "-w", "-m", "immediate" if abruptly else "fast", "stop")
     if stopped.returncode:
         raise PostgresError(f"PostgreSQL did not stop: {stopped.stderr.strip() or stopped.stdout.strip()}")
     return True

@@ -13,6 +13,7 @@ import json
 from collections.abc import Callable, Sequence
 
 import msgspec
+from django.db import transaction
 
 from cgexplorer import predicates, stopping
 from cgexplorer.oci import choice
@@ -123,12 +124,13 @@ def ingest(
     total = 1 + len(work)
     tell("Fetching and verifying the index" if top.is_index else "Fetching and verifying the image", total - 1, total)
     one = _unit(reference, source, top, "", judges, now)
-    manifest, _ = unit.save(image, one, occasion, now)
-    for index, row in {**indexes, digest: manifest}.items():
-        images.entries(row, entries[index])
-    # A digest typed beside a tag says nothing of where the registry's tag points. A layout is named by its importer.
-    if reference.tag and (not reference.digest or source.kind == "layout"):
-        tags.observe(image, {reference.tag: manifest}, now)
+    with transaction.atomic():  # no index without what it names
+        manifest, _ = unit.save(image, one, occasion, now)
+        for index, row in {**indexes, digest: manifest}.items():
+            images.entries(row, entries[index])
+        # A digest typed beside a tag says nothing of where the registry's tag points. A layout's importer names it.
+        if reference.tag and (not reference.digest or source.kind == "layout"):
+            tags.observe(image, {reference.tag: manifest}, now)
     tell("Stored", total, total)
     return IngestReport(str(reference), digest, (_report(one), *reports))
 

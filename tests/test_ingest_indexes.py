@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import OperationalError
 from django.test import Client
 
 from cgexplorer import ingest
 from cgexplorer.oci.manifest import OCI_INDEX, OCI_MANIFEST
 from cgexplorer.store.models import IndexEntry, Manifest, SbomPackages
+from cgexplorer.store.queries import consistency
+from cgexplorer.store.record import tags
 from tests.fakes.source import MemorySource
 from tests.ingesting import NAME, allow, attest, fetch, sign, spdx
 
@@ -47,6 +50,24 @@ def signed_with_buildkit(source: MemorySource, platform: str = "unknown/unknown"
     index = push_index(source, "latest", entry(image, "linux/amd64"), of_buildkit(source, image, platform))
     sign(source, image)
     sign(source, index)
+
+
+def test_an_index_is_stored_with_what_it_names_or_not_at_all(
+    source: MemorySource, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    image = source.push_image()
+    push_index(source, "latest", entry(image, "linux/amd64"))
+
+    def killed(*_: object) -> None:
+        raise OperationalError("the connection was lost")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(tags, "observe", killed)
+        with pytest.raises(OperationalError):
+            fetch(source)
+    assert not Manifest.objects.filter(is_index=True).exists()
+    fetch(source)
+    assert consistency.violations() == []
 
 
 @pytest.mark.parametrize("platform", ["unknown/unknown", ""])
