@@ -152,11 +152,8 @@ def reverify(
             raise
         return manifest.runs.latest("pk")
     judges = Judges(manifest.image.name, now)
-    last = manifest.runs.exclude(source="stored").order_by("-pk").first()
-    rows = manifest.evidence.select_related("content", "manifest").order_by("pk")
-    if last is not None and not last.problems:
-        rows = rows.filter(verdicts__run=last)  # that look was complete: what it did not find is not there any more
-    evidence = tuple(map(exports.stored, rows))
+    last = exports.last_look(manifest)
+    evidence = tuple(map(exports.stored, exports.standing(manifest, last)))
     judged = _judged(evidence, manifest.digest, judges, now)
     # What the last look could not read may hold the good signature: its absence here proves nothing.
     problems = tuple(Problem(one["place"], one["reason"]) for one in last.problems) if last is not None else ()
@@ -256,6 +253,7 @@ def _unit(
         problem=problem,
         judged=judged,
         problems=discovery.problems,
+        carriers=discovery.carriers,
     )
 
 

@@ -16,7 +16,7 @@ from typing import NamedTuple
 import msgspec
 
 from cgexplorer.oci import digest as digests
-from cgexplorer.oci import signed_forms
+from cgexplorer.oci import signed_forms, unread
 from cgexplorer.oci.errors import NotFound, NotInLayout, OciError, TooLarge
 from cgexplorer.oci.manifest import Descriptor, Manifest
 from cgexplorer.oci.source import Source
@@ -40,6 +40,7 @@ class Kind(StrEnum):
 # Of one digest. Signatures are small and mostly over one payload: a thousand of them must not hide the good one.
 MAX_OF_KIND: Mapping[Kind, int] = MappingProxyType({Kind.SIGNATURE: 1000, Kind.ATTESTATION: 100})
 MAX_BUNDLES = 200  # whose kind only their content tells
+MAX_CARRIER_BYTES = 64 << 10  # of a referrer that is kept as it is: usual ones have one or two KiB
 
 
 class Evidence(msgspec.Struct, frozen=True):
@@ -71,6 +72,7 @@ class Discovery(msgspec.Struct, frozen=True):
     subject: str
     evidence: tuple[Evidence, ...] = ()
     problems: tuple[Problem, ...] = ()
+    carriers: tuple[bytes, ...] = ()  # the manifests that carry the evidence, for those who hand it on
 
 
 class _Place(NamedTuple):
@@ -86,6 +88,7 @@ class _Place(NamedTuple):
 class _Found(NamedTuple):
     places: tuple[_Place, ...] = ()
     problems: tuple[Problem, ...] = ()
+    carrier: bytes = b""
 
 
 def discover(source: Source, repository: str, digest: str, *, name: str = "", only: Kind | None = None) -> Discovery:
@@ -113,7 +116,8 @@ def discover(source: Source, repository: str, digest: str, *, name: str = "", on
     problems = [*(p for one in found for p in one.problems), *excess, *late]
     problems += [one for one in read if isinstance(one, Problem)]
     evidence, over = _count_again([one for one in read if isinstance(one, Evidence)])
-    return Discovery(digest, evidence, tuple(dict.fromkeys([*problems, *over])))
+    carriers = tuple(dict.fromkeys(one.carrier for one in found if one.places and one.carrier))
+    return Discovery(digest, evidence, tuple(dict.fromkeys([*problems, *over])), carriers)
 
 
 def _legacy(source: Source, repository: str, digest: str, kind: Kind) -> _Found:
@@ -129,7 +133,8 @@ def _legacy(source: Source, repository: str, digest: str, kind: Kind) -> _Found:
         return _Found()  # some registries answer a tag that they do not have with the image itself
     if manifest.is_index:
         return _Found(problems=(Problem(tag, "This tag leads to an index, not to a manifest with layers."),))
-    return _Found(tuple(_Place(tag, Form.LEGACY, kind, manifest.digest, layer) for layer in manifest.layers))
+    places = tuple(_Place(tag, Form.LEGACY, kind, manifest.digest, layer) for layer in manifest.layers)
+    return _Found(places, carrier=manifest.raw)
 
 
 def _listed(source: Source, repository: str, digest: str) -> tuple[tuple[Descriptor, ...], tuple[Problem, ...]]:
@@ -156,7 +161,10 @@ def _referrer(source: Source, repository: str, digest: str, listed: Descriptor) 
             return _Found()  # a registry that answers an unknown fallback tag with some image
         reason = f"It is listed as attached to {digest}, but its subject names {names}: not used."
         return _Found(problems=(Problem(listed.digest, reason),))
-    return _Found(tuple(_place_of(manifest, layer) for layer in _signed_layers(manifest)))
+    if source.kind == "layout" and manifest.artifact_type == unread.ARTIFACT_TYPE:
+        return _Found(problems=tuple(Problem(place, reason) for place, reason in unread.read(manifest)))
+    carrier = manifest.raw if len(manifest.raw) <= MAX_CARRIER_BYTES else b""
+    return _Found(tuple(_place_of(manifest, layer) for layer in _signed_layers(manifest)), carrier=carrier)
 
 
 def _signed_layers(manifest: Manifest) -> list[Descriptor]:

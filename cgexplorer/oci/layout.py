@@ -24,6 +24,7 @@ class LayoutEntry(msgspec.Struct, frozen=True):
     repository: str
     tag: str
     digest: str
+    by_digest: bool = False  # named `repository@sha256:…`: no tag is meant, not even `latest`
 
 
 class Layout:
@@ -110,15 +111,17 @@ class Layout:
     def references(self, *, nested: bool = False) -> tuple[LayoutEntry, ...]:
         """The images of this layout, without what cosign stores beside them.
 
-        Left out unless `nested`: an entry that only repeats a platform of an index which is itself listed.
+        Left out unless `nested`: an entry that only repeats a platform of an index which is itself listed. One with a
+        whole name is a tag of that repository, wherever else it is.
         """
         images = [e for e in self.entries if not e.is_cosigns_own and not self._is_attachment(e.descriptor.digest)]
         own = {e.descriptor.digest for e in self.entries if e.is_cosigns_own}
         inside = {child for e in images for child in self._children(e.descriptor.digest)}
         listed = dict.fromkeys(
-            LayoutEntry(e.repository, e.tag, e.descriptor.digest)
+            LayoutEntry(e.repository, e.tag, e.descriptor.digest, e.is_by_digest)
             for e in images
-            if (e.tag or e.descriptor.digest not in own) and (nested or e.descriptor.digest not in inside)
+            if (e.tag or e.descriptor.digest not in own)
+            and (nested or e.descriptor.digest not in inside or (e.tag and e.names_registry))
         )
         return tuple(listed)
 

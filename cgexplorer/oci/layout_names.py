@@ -31,6 +31,15 @@ class NamedEntry(msgspec.Struct, frozen=True):
     descriptor: Descriptor
 
     @property
+    def names_registry(self) -> bool:
+        return _without_registry(self.repository) != self.repository
+
+    @property
+    def is_by_digest(self) -> bool:
+        """Named `repository@sha256:…`: it has no tag, which is something else than the one that goes without saying."""
+        return not self.tag and "@" in self.descriptor.annotations.get(REF_NAME, "")
+
+    @property
     def is_cosigns_own(self) -> bool:
         return is_cosign_tag(self.tag)
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from cgexplorer.oci import unread
 from cgexplorer.oci.evidence import Discovery, Form, Kind, discover
 from cgexplorer.oci.layout import Layout
 from cgexplorer.oci.signed_forms import DSSE_ENVELOPE, SIMPLE_SIGNING, claims_to_sign_an_image, is_bundle, is_signed
@@ -210,6 +211,18 @@ def test_the_real_postgres_layout_has_every_piece(shared: Path) -> None:
     assert on_index.problems == on_arm64.problems == ()
     assert on_amd64.evidence == ()
     assert "not in this layout" in on_amd64.problems[0].reason
+
+
+@pytest.mark.parametrize("told", ["", "[]", "nonsense", '[{"place": "referrers", "reason": "It did not answer."}]'])
+def test_a_layout_can_say_that_its_source_could_not_be_read(tmp_path: Path, told: str) -> None:
+    """Whatever is written there, something is missing: emptiness is not taken for a proof."""
+    crafted = CraftedLayout(tmp_path / "layout")
+    image = crafted.image()
+    digest = crafted.enter(image, "latest")
+    marked = crafted.image(subject=image, artifactType=unread.ARTIFACT_TYPE, annotations={"cgexplorer.problems": told})
+    crafted.enter(marked)
+    (problem,) = discover(Layout(crafted.directory), "a/b", digest).problems
+    assert problem.reason in ("It did not answer.", "The layout says that something could not be read, and not what.")
 
 
 @pytest.mark.parametrize("version", ["v1.4.0", "v1.9.0", "v2.0.0"])

@@ -48,7 +48,8 @@ class Command(StoreCommand):
             with telling.watched() as progress:
                 report = ingest.ingest(reference, source, trigger="ingest", now=timezone.now(), progress=progress)
         except OciError as error:
-            return f"{reference.name}:{reference.tag or reference.digest} was not imported: {error}"
+            called = f":{reference.tag}" if reference.tag else f"@{reference.digest}"
+            return f"{reference.name}{called} was not imported: {error}"
         for line in telling.lines(report):
             self.stdout.write(line)
         self.note_other_name(reference.name, report.digest)
@@ -89,7 +90,9 @@ def _own_name(entry: LayoutEntry) -> Reference:
         raise CommandError(
             "Names in this layout do not say which registry's image they are: add --as cgr.dev/name:tag."
         )
-    return Reference(host, entry.repository.partition("/")[2], entry.tag or "latest", entry.digest)
+    tag = entry.tag or ("" if entry.by_digest else "latest")
+    named = references.parse(f"{entry.repository}:{tag or 'none'}")  # index.docker.io is docker.io
+    return Reference(named.registry, named.repository, tag, entry.digest)
 
 
 def _under(wanted: Reference, entry: LayoutEntry, *, several: bool) -> Reference:

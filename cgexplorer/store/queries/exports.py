@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 
 import msgspec
+from django.db.models import QuerySet
 
 from cgexplorer.oci.evidence import Evidence as Found
 from cgexplorer.oci.evidence import Form, Kind
@@ -52,6 +53,20 @@ def indexes(manifest: Manifest) -> list[Manifest]:
     """The oldest indexes that name this platform: their bytes show that it belongs to them."""
     found = Manifest.objects.filter(entries__manifest=manifest).select_related("payload").distinct()
     return list(found.order_by("pk")[:MAX_INDEXES])
+
+
+def last_look(manifest: Manifest) -> VerificationRun | None:
+    """The last run that asked a source, as far as it was a new one."""
+    return manifest.runs.exclude(source="stored").order_by("-pk").first()
+
+
+def standing(manifest: Manifest, look: VerificationRun | None) -> QuerySet[Evidence]:
+    """What lies beside it at its source: what the last complete look found, all that is known after one that was not.
+
+    What a complete look did not find is not there any more.
+    """
+    found = manifest.evidence.select_related("content", "manifest").order_by("pk")
+    return found.filter(verdicts__run=look) if look is not None and not look.problems else found
 
 
 def stored(row: Evidence) -> Found:

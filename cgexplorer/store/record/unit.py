@@ -48,6 +48,7 @@ class Unit(msgspec.Struct, frozen=True):
     problem: str = ""
     judged: tuple[Judged, ...] = ()
     problems: tuple[Problem, ...] = ()
+    carriers: tuple[bytes, ...] = ()  # manifests that carry the evidence: found again by Evidence.carrier
     file: ParsedSbom | None = None  # an imported document that nobody signed
 
 
@@ -92,7 +93,13 @@ def _intern(unit: Unit) -> None:
     some of each in hand would wait for each other for ever."""
     parsed = [one for one in (unit.file, *(judged.sbom for judged in unit.judged)) if one is not None]
     statements = [judged.verdict.statement for judged in unit.judged]
-    contents = [unit.raw, unit.config, *(one.content for one in parsed), *(one.evidence.content for one in unit.judged)]
+    contents = [
+        unit.raw,
+        unit.config,
+        *unit.carriers,
+        *(one.content for one in parsed),
+        *(one.evidence.content for one in unit.judged),
+    ]
     contents += [statement.payload for statement in statements if statement is not None]
     payloads.put([content for content in contents if content is not None])
     packages.intern([package for one in parsed if one.document is not None for package in sboms.contents(one.document)])
