@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help run test format lint types imports checks tests bench fuzz screenshots samples clean
+.PHONY: help run test format lint types imports checks tests bench fuzz interop screenshots samples clean
 
 help: ## This list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /  make \1\t/' | expand -t 20
@@ -60,6 +60,9 @@ bench: $(VENV)/dev.stamp ## Figures, as ratios in one run; also into bench/resul
 
 fuzz: $(VENV)/dev.stamp ## Hostile bytes for every parser: SECONDS=60, or RUNS=1000000
 	@$(BIN)/python -m scripts.fuzz $(if $(RUNS),--runs $(RUNS),--seconds $(or $(SECONDS),60))
+
+interop: $(VENV)/dev.stamp ## Stock cosign and a private Sigstore beside us; also into bench/interop.json (needs Go)
+	@$(BIN)/python -m scripts.interop
 
 samples: $(VENV)/dev.stamp ## Make the sample images anew
 	@$(BIN)/python -m scripts.make_samples

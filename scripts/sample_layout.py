@@ -28,9 +28,14 @@ class LayoutWriter:
         (directory / "blobs" / "sha256").mkdir(parents=True, exist_ok=True)
 
     def blob(self, content: bytes, media_type: str, **more: Any) -> Descriptor:
-        hexadecimal = hashlib.sha256(content).hexdigest()
-        (self.directory / "blobs" / "sha256" / hexadecimal).write_bytes(content)
-        return {"mediaType": media_type, "digest": f"sha256:{hexadecimal}", "size": len(content), **more}
+        descriptor = self.describe(content, media_type)
+        (self.directory / "blobs" / "sha256" / descriptor["digest"][7:]).write_bytes(content)
+        return {**descriptor, **more}
+
+    @staticmethod
+    def describe(content: bytes, media_type: str) -> Descriptor:
+        digest = "sha256:" + hashlib.sha256(content).hexdigest()
+        return {"mediaType": media_type, "digest": digest, "size": len(content)}
 
     def json(self, value: Any, media_type: str, **more: Any) -> Descriptor:
         return self.blob(json.dumps(value, separators=(",", ":")).encode(), media_type, **more)

@@ -67,14 +67,22 @@ def how(policy: PolicyRow | None, time_source: str = "") -> list[str]:
     return [*flags, f"--signature-digest-algorithm={digest}"] if digest else flags
 
 
+def cannot_verify(policy: PolicyRow, identity: str) -> bool:
+    """Whether the signature is by an Ed25519 key: stock cosign makes these and refuses them all."""
+    return any(f"key sha256:{key.fingerprint}" == identity and key.kind == "Ed25519" for key in _keys(policy))
+
+
 def _usual_digest(policy: PolicyRow) -> str:
     """That of a P-384 or P-521 key, which cosign has to be told; "" for SHA-256, and for keys that differ."""
-    try:
-        found = signer.policy_keys(as_policy(policy)) if policy.key_pem else ()
-    except Fault:
-        return ""
-    names = {key.hash_algorithms[0].name if key.hash_algorithms else "" for key in found}
+    names = {key.hash_algorithms[0].name if key.hash_algorithms else "" for key in _keys(policy)}
     return names.pop() if len(names) == 1 and names.isdisjoint({"", "sha256"}) else ""
+
+
+def _keys(policy: PolicyRow) -> tuple[keys.PublicKey, ...]:
+    try:
+        return tuple(signer.policy_keys(as_policy(policy))) if policy.key_pem else ()
+    except Fault:
+        return ()
 
 
 def unasked(policy: PolicyRow) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from cgexplorer.export import script
+from cgexplorer.export import cosign, script
 from cgexplorer.export.rules import Rules
 from cgexplorer.export.script import Step
 from cgexplorer.oci import signed_forms
@@ -58,6 +58,8 @@ def _call(judged: Judged, digest: str, found: Found, bundle_name: str, layer: st
     flags = rules.flags(row)
     if flags is None:
         return [script.skipped(f"{layer}, by cosign: it has no signer that a flag could name.")]
+    if row.policy and cosign.cannot_verify(row.policy, row.identity):
+        return [script.skipped(f"{layer}, by cosign: it signs with Ed25519 keys and verifies none of it.")]
     if found.media_type == SIMPLE_SIGNING:
         pattern = rb'"docker-manifest-digest"\s*:\s*"' + digest.encode() + b'"'
         named = re.search(pattern, found.content)

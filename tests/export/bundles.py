@@ -13,6 +13,7 @@ import pytest
 
 from cgexplorer import export
 from cgexplorer.store.models import Manifest
+from scripts.interop import toolchain
 
 
 def exported(manifest: Manifest) -> bytes:
@@ -28,10 +29,15 @@ def unpacked(manifest: Manifest, folder: Path) -> Path:
 
 
 def cosign() -> str:
-    """Stock cosign 3, from $COSIGN or PATH; the test is skipped without it."""
-    found = shutil.which(os.environ.get("COSIGN") or "cosign")
+    """Stock cosign 3: $COSIGN, else the one that `make interop` built, else on PATH; skipped without any."""
+    if named := os.environ.get("COSIGN"):
+        return named
+    try:
+        return str(toolchain.find("cosign", 3))
+    except toolchain.Missing:
+        found = shutil.which("cosign")
     if found is None:
-        pytest.skip("no cosign: put cosign 3 on PATH or its path into COSIGN")
+        pytest.skip("no cosign: run `make interop` once, put cosign 3 on PATH, or its path into COSIGN")
     return found
 
 
