@@ -9,12 +9,14 @@ from __future__ import annotations
 import datetime as dt
 import logging
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 
+from asgiref.sync import sync_to_async
 from django.conf import settings
 from django.db import Error as DatabaseError
-from django.db import transaction
+from django.db import connection, transaction
 from django.utils import timezone
 from procrastinate import BaseRetryStrategy, RetryDecision
 from procrastinate.contrib.django import app
@@ -39,6 +41,7 @@ logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
 EVERY_IMAGE = "every image"
+CONFORMANCE = "conformance"
 # Heartbeats come every 10 s: a worker that missed them for 20 s is dead.
 STALLED_AFTER_S = 20
 # The queue itself asks for stalled jobs 17,000 times a day, and keeps what is done unless told otherwise.
@@ -212,12 +215,33 @@ def defer_conformance(image_name: str) -> None:
         check_conformance.defer(sbom_id=sbom.pk)
 
 
-@app.task(name="conformance", queue="conformance", retry=RETRY)
+@app.task(name=CONFORMANCE, queue="conformance", retry=RETRY)
 def check_conformance(*, sbom_id: int) -> None:
     """An opinion, never a gate: in a process of its own that is stopped when it takes too long."""
     sbom = Sbom.objects.select_related("document").filter(pk=sbom_id, conformance={}).first()
-    if sbom is not None:
+    if sbom is None:
+        return
+    try:
         sboms.conformance(sbom, conformance.check(payloads.content(sbom.document)))
+    except payloads.Damaged as error:
+        activities.failed(CONFORMANCE, _digest_of(sbom_id), str(error), attempts=1)
+
+
+def _digest_of(sbom_id: int) -> str:
+    return "@".join(
+        Sbom.objects.values_list("manifest__image__name", "manifest__digest").filter(pk=sbom_id).first() or ()
+    )
+
+
+def _give_up(task_name: str, asked: Mapping[str, Any]) -> None:
+    """Of work that nobody waits for: say so where the rest is shown. A round is ended by the next attempt at it."""
+    reason = f"Given up after {MAX_ATTEMPTS} attempts that were cut off."
+    logger.error("%s %s: %s", task_name, asked, reason)
+    try:
+        if task_name == CONFORMANCE:
+            activities.failed(CONFORMANCE, _digest_of(asked["sbom_id"]), reason, MAX_ATTEMPTS)
+    finally:
+        connection.close()  # of a thread that asks the database only now and then
 
 
 @app.periodic(cron="* * * * * */5")
@@ -229,7 +253,7 @@ async def requeue_stalled(timestamp: int) -> None:
     for job in await queue.get_stalled_jobs(seconds_since_heartbeat=STALLED_AFTER_S):
         # One with an activity is given up by that, so that the activity is ended with its reason.
         if "activity_id" not in job.task_kwargs and job.attempts >= MAX_ATTEMPTS:
-            logger.error("Job %s (%s) lost its worker each time and is given up.", job.id, job.task_name)
+            await sync_to_async(_give_up)(job.task_name, job.task_kwargs)
             await queue.finish_job(job, Status.FAILED, delete_job=False)
             continue
         logger.warning("Job %s (%s) lost its worker and is queued again.", job.id, job.task_name)

@@ -55,6 +55,7 @@ PAGES = {
     ),
     "registries": "/registries/",
     "follows": "/follows/",
+    "work": "/activities/",
     "trust-roots": "/trust-roots/",
     "states": "/states/",
     "not-stored": "/jump?q=registry.example/app:1",

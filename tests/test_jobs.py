@@ -260,6 +260,9 @@ def test_a_job_nobody_waits_for_that_always_kills_its_worker_is_given_up() -> No
     unlucky = stalled("conformance", '{"sbom_id": 2}')
     requeue_stalled()
     assert (status(poison), status(unlucky)) == ("failed", "todo")
+    told = Activity.objects.get()
+    assert (told.kind, told.state, told.attempts) == ("conformance", "failed", jobs.MAX_ATTEMPTS)
+    assert "Given up after 3 attempts that were cut off." in told.error
 
 
 def test_of_two_lost_jobs_that_may_wait_only_once_one_waits_and_later_ones_are_taken_up() -> None:

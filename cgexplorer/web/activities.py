@@ -1,18 +1,63 @@
-"""/activities/<id>: how far a fetch or a re-verification is, and what it changed."""
+"""/activities/: what is under way, what failed and why; /activities/<id>: how far it is, and what it changed."""
 
 from __future__ import annotations
 
-from django.http import HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
-from django.views.decorators.http import require_safe
+from typing import Any
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.views.decorators.http import require_POST, require_safe
 
 from cgexplorer.store.models import Activity, Sync
+from cgexplorer.store.queries import activities as queries
 from cgexplorer.store.queries import follows, reverified, verification
 from cgexplorer.store.record import syncs
+from cgexplorer.web import again as repeat
+from cgexplorer.web.images import csv_response
 from cgexplorer.web.render import render_page
 
 MAX_ITEMS = 100  # of a round, on its page; all are in its CSV
 FINISHED = ("done", "failed")
+MAX_ROWS = 200  # of the list, on its page; all are in its CSV
+_COLUMNS = ("id", "kind", "subject", "state", "error", "attempts", "queued_at", "finished_at")
+
+
+@require_safe
+def activity_list(request: HttpRequest) -> HttpResponse:
+    """`state` is failed, under-way or done; without it, all."""
+    state, counts = request.GET.get("state", ""), queries.counts()
+    total = counts[state] if state in counts else sum(counts.values())
+    context = {
+        "rows": queries.activities(state)[:MAX_ROWS],
+        "more": total - MAX_ROWS,
+        "state": state,
+        "counts": counts,
+        "total": sum(counts.values()),
+        "query": request.GET.urlencode(),
+    }
+    return render_page(request, "activities/list.html", "rows", context)
+
+
+@require_safe
+def activity_list_csv(request: HttpRequest) -> StreamingHttpResponse:
+    return csv_response("activities", _COLUMNS, queries.activities(request.GET.get("state", "")).values_list(*_COLUMNS))
+
+
+@require_safe
+def activity_list_json(request: HttpRequest) -> JsonResponse:
+    rows: list[dict[str, Any]] = list(queries.activities(request.GET.get("state", "")).values(*_COLUMNS))
+    return JsonResponse({"schema": "cgexplorer.activities/1", "activities": rows})
+
+
+@require_POST
+def again(request: HttpRequest, pk: int) -> HttpResponse:
+    """Do what failed once more, and show how far it is."""
+    try:
+        return redirect("activity", pk=repeat.defer(get_object_or_404(Activity, pk=pk, state="failed")).pk)
+    except repeat.NothingToWatch as error:
+        messages.info(request, str(error))
+        return redirect("activities")
 
 
 @require_safe

@@ -41,6 +41,7 @@ SECTIONS = (
     "policies",
     "registries",
     "follows",
+    "activities",
     "states",
     "trust-roots",
 )
@@ -129,6 +130,10 @@ urlpatterns = [
     path("follows/<image:name>/-/sync", follows.sync_now, name="sync-now"),
     path("syncs/<int:pk>.csv", follows.items_csv, name="sync-csv"),
     path("syncs/<int:pk>.json", follows.items_json, name="sync-json"),
+    path("activities/", activities.activity_list, name="activities"),
+    path("activities.csv", activities.activity_list_csv, name="activities-csv"),
+    path("activities.json", activities.activity_list_json, name="activities-json"),
+    path("activities/<int:pk>/again", activities.again, name="activity-again"),
     path("activities/<int:pk>", activities.activity, name="activity"),
     # A slash too many or too few is a habit, not a fault.
     *(path(name, RedirectView.as_view(url=f"/{name}/", query_string=True, permanent=True)) for name in SECTIONS),

@@ -62,6 +62,15 @@ def forget(kind: str, *, older_than: dt.timedelta) -> None:
     Activity.objects.filter(kind=kind, finished_at__lt=timezone.now() - older_than).delete()
 
 
+def failed(kind: str, subject: str, error: str, attempts: int) -> None:
+    """Work that nobody waited for, and that was given up: shown beside what people asked for."""
+    now = timezone.now()
+    Activity.objects.create(
+        kind=kind, subject=storable(subject, 800), state=FAILED, error=storable(error, 1000), attempts=attempts,
+        finished_at=now,
+    )  # fmt: skip
+
+
 def end(activity_id: int, *, error: str = "", run: VerificationRun | None = None) -> None:
     now = timezone.now()
     Activity.objects.filter(pk=activity_id).update(

@@ -222,6 +222,13 @@ def image_name(name: str) -> SafeString:
     return format_html("{}{}{}{}", path, slash, NO_BREAK, last)
 
 
+@register.filter
+def short_subject(subject: str) -> str:
+    """What work is about; of a digest, its ends."""
+    name, at, digest_text = subject.rpartition("@sha256:")
+    return f"{name}@{shorten('sha256:' + digest_text)}" if at else subject
+
+
 @register.simple_tag
 def matrix_cells(row: CoverageRow, platform: str, columns: tuple[str, ...]) -> SafeString:
     """The cells of one platform in the coverage matrix."""
