@@ -110,11 +110,12 @@ ARGUED: tuple[Argued, ...] = (
         lambda question, exhibit, refusal: question.root == "log-ended" and _act(exhibit).log == "rekor2",
     ),
     Argued(
-        "kind of a log entry",
-        "kindVersion must be that of the entry's body; cosign does not compare them.",
+        "what surrounds a log entry",
+        "kindVersion must be the body's and treeSize the checkpoint's; cosign compares neither, and in some trees"
+        " another size gives the same proof.",
         BOTH,
         Answer.REFUSES,
-        _altered("log-kind", "log-kind-version"),
+        _altered("log-kind", "log-kind-version", "proof-size"),
     ),
     # -- accepted, though cosign refuses it
     Argued(
