@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -17,7 +19,7 @@ from cgexplorer.store.queries import attestations, completeness, image_configura
 from cgexplorer.store.queries import manifests as queries
 from cgexplorer.store.queries.compare import compare
 from cgexplorer.store.queries.references import UnknownReference
-from cgexplorer.web import sbom_forms
+from cgexplorer.web import platforms, sbom_forms
 from cgexplorer.web.packages import first_packages
 from cgexplorer.web.render import render_page
 
@@ -27,12 +29,11 @@ def digest_page(request: HttpRequest, name: str, digest: str) -> HttpResponse:
     manifest = queries.manifest(name, digest)
     context = _verdict(manifest)
     if manifest.is_index:
-        context |= {"platforms": queries.platforms(manifest), "beside": queries.attestation_manifests(manifest)}
-        return render(request, "digests/index.html", context)
+        return render(request, "digests/index.html", context | platforms.shown(manifest, context["completeness"]))
     return render_page(request, "digests/digest.html", "rows", context | _contents(request, manifest))
 
 
-def _verdict(manifest: Manifest) -> dict[str, object]:
+def _verdict(manifest: Manifest) -> dict[str, Any]:
     """What the verdict strip says; `report` is the newest run in full."""
     report = verification.report(manifest)
     signatures = [one for one in report.judged if one.evidence.kind == Kind.SIGNATURE] if report else []

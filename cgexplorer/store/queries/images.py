@@ -200,11 +200,11 @@ def _cells(manifest: Manifest, attested: dict[str, list[str]]) -> tuple[str, ...
     """States of the four columns. `unsigned` needs a look that left nothing unread."""
     unread = manifest.payload_id is None or (manifest.run is not None and bool(manifest.run.problems))
     missing = "" if manifest.run is None else "could-not-check" if unread else "unsigned"
-    best = (_best(attested[column]) if column in attested else missing for column in COLUMNS[1:])
-    return (manifest.state, *best)
+    answers = (best(attested[column]) if column in attested else missing for column in COLUMNS[1:])
+    return (manifest.state, *answers)
 
 
-def _best(states: list[str]) -> str:
+def best(states: list[str]) -> str:
     """One good attestation of a type is enough."""
     return "verified" if "verified" in states else most_urgent(states)
 

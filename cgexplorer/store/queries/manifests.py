@@ -30,15 +30,6 @@ class Subject(msgspec.Struct, frozen=True):
     tags: tuple[str, ...]  # pointing here, or to its index
 
 
-class PlatformRow(msgspec.Struct, frozen=True):
-    """A platform of an index, with the states of its evidence."""
-
-    platform: str
-    manifest: Manifest
-    sbom: Sbom | None
-    attested: tuple[tuple[str, str], ...]  # predicate type and state
-
-
 def manifest(name: str, digest: str) -> Manifest:
     """Raises Http404 with a sentence."""
     stored = Manifest.objects.select_related("image", "run__trust_root", "payload", "config")
@@ -105,28 +96,6 @@ def evidence(manifest: Manifest) -> QuerySet[Evidence]:
 
 def newest_run(manifest: Manifest) -> VerificationRun | None:
     return manifest.runs.select_related("trust_root").order_by("-pk").first()
-
-
-def platforms(index: Manifest) -> list[PlatformRow]:
-    """What the index names, in its order, with what is attested about each."""
-    entries = list(
-        IndexEntry.objects.filter(index=index)
-        .exclude(platform=UNKNOWN_PLATFORM)
-        .select_related("manifest")
-        .order_by("position")
-    )
-    found: dict[int, list[tuple[str, str]]] = {}
-    attestations = Evidence.objects.filter(manifest__in=[entry.manifest_id for entry in entries], kind=Kind.ATTESTATION)
-    for one in attestations.order_by("predicate_type", "pk"):
-        found.setdefault(one.manifest_id, []).append((one.predicate_type, one.state))
-    stored = Sbom.objects.filter(manifest__in=[entry.manifest_id for entry in entries])
-    sboms = {one.manifest_id: one for one in stored.order_by("indexed", "format", "pk")}
-    return [
-        PlatformRow(
-            entry.platform, entry.manifest, sboms.get(entry.manifest_id), tuple(found.get(entry.manifest_id, ()))
-        )
-        for entry in entries
-    ]
 
 
 def attestation_manifests(index: Manifest) -> list[Manifest]:
