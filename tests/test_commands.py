@@ -242,7 +242,8 @@ def test_a_registry_that_is_not_there_could_not_be_asked() -> None:
 def test_a_private_address_is_not_asked_unless_it_is_listed() -> None:
     code, _, why = run("add_image", "127.0.0.1:9/team/app:1")
     assert code == 1
-    assert "insecure" in why
+    assert "not public" in why
+    assert "add_registry --access private" in why
 
 
 def test_a_malformed_reference_is_refused_before_anything_is_fetched() -> None:

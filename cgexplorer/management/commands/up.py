@@ -38,6 +38,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         signal.signal(signal.SIGTERM, _interrupt)
+        signal.signal(signal.SIGINT, _interrupt)  # a shell lets what it runs in the background ignore it
         settings.CGEXPLORER_HOME.mkdir(parents=True, exist_ok=True)
         children: dict[str, subprocess.Popen[bytes]] = {}
         with _shared(settings.CGEXPLORER_HOME) as others_may_live:
