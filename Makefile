@@ -64,6 +64,9 @@ fuzz: $(VENV)/dev.stamp ## Hostile bytes for every parser: SECONDS=60, or RUNS=1
 interop: $(VENV)/dev.stamp ## Stock cosign and a private Sigstore beside us; also into bench/interop.json (needs Go)
 	@$(BIN)/python -m scripts.interop
 
+torture: $(VENV)/dev.stamp ## Kill, starve and lie to it, and count what does not survive: minutes, or hours with FULL=1
+	@$(BIN)/python -m scripts.torture $(if $(FULL),--full) $(if $(SEED),--seed $(SEED)) $(foreach one,$(ONLY),--only $(one))
+
 samples: $(VENV)/dev.stamp ## Make the sample images anew
 	@$(BIN)/python -m scripts.make_samples
 

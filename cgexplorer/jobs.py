@@ -42,8 +42,7 @@ logger = logging.getLogger(__name__)
 MAX_ATTEMPTS = 3
 EVERY_IMAGE = "every image"
 CONFORMANCE = "conformance"
-# Heartbeats come every 10 s: a worker that missed them for 20 s is dead.
-STALLED_AFTER_S = 20
+STALLED_AFTER_S = 2 * settings.HEARTBEAT_S
 # The queue itself asks for stalled jobs 17,000 times a day, and keeps what is done unless told otherwise.
 KEEP_SUCCEEDED_H, KEEP_FAILED_H = 1, 7 * 24
 KEEP_NIGHTLY = dt.timedelta(days=7)  # that it was queued; its run is kept

@@ -178,8 +178,14 @@ if PRODUCTION:
 
 PROCRASTINATE_AUTODISCOVER_MODULE_NAME = "jobs"
 PROCRASTINATE_IMPORT_PATHS = ["cgexplorer.sync_jobs"]
+# A worker says so often that it lives. Who missed two is dead, and its jobs are queued again.
+HEARTBEAT_S = float(os.environ.get("CGEXPLORER_HEARTBEAT_S", "10"))
 # A worker that is to stop waits a second for its jobs and then tells them to; these end within another.
-PROCRASTINATE_WORKER_DEFAULTS = {"shutdown_graceful_timeout": 1, "task_middleware": [stopping.told_by_worker]}
+PROCRASTINATE_WORKER_DEFAULTS = {
+    "shutdown_graceful_timeout": 1,
+    "task_middleware": [stopping.told_by_worker],
+    "update_heartbeat_interval": HEARTBEAT_S,
+}
 
 DATA_UPLOAD_MAX_MEMORY_SIZE = 1 << 20  # bytes
 LOGGING = {

@@ -67,7 +67,7 @@ def test_a_fetch_whose_worker_is_killed_is_done_by_the_next(registry: FakeRegist
         first.send_signal(signal.SIGKILL)
         first.wait()
     registry.fault = Fault.NONE
-    with worker(registry):
+    with worker(registry, heartbeat_s=2):
         until(lambda: state_of(activity) == "done", "the second attempt")
     assert Activity.objects.get(pk=activity.pk).attempts == 2
     assert Manifest.objects.count() == 3
@@ -75,8 +75,12 @@ def test_a_fetch_whose_worker_is_killed_is_done_by_the_next(registry: FakeRegist
 
 def test_a_registry_that_is_down_is_asked_three_times_and_the_reason_is_kept() -> None:
     activity = jobs.defer_fetch(references.parse("registry.invalid/team/app:1"))
-    with worker():
-        until(lambda: state_of(activity) == "failed", "giving up")
+    for attempt in range(1, jobs.MAX_ATTEMPTS + 1):
+        with pytest.raises(jobs.TryAgain, match=r"registry\.invalid") as failure:
+            jobs.fetch(activity_id=activity.pk)
+        assert state_of(activity) == ("failed" if attempt == jobs.MAX_ATTEMPTS else "queued")
+    assert jobs.RETRY.get_retry_decision(exception=failure.value, job=queued_fetch(activity, attempts=3)) is not None
+    jobs.fetch(activity_id=activity.pk)  # which the queue then does in vain
     failed = Activity.objects.get(pk=activity.pk)
     assert failed.attempts == jobs.MAX_ATTEMPTS
     assert "registry.invalid" in failed.error
