@@ -127,6 +127,9 @@ TEMPLATES = [
 ]
 
 _database_settings = _database()
+_statement_timeout_ms = int(
+    os.environ.get("CGEXPLORER_STATEMENT_TIMEOUT_MS", "60000")
+)  # jobs and commands; web: wsgi.py
 DATABASES: dict[str, dict[str, Any]] = {
     "default": {
         "ENGINE": "django.db.backends.postgresql",
@@ -136,7 +139,7 @@ DATABASES: dict[str, dict[str, Any]] = {
             **_database_settings["OPTIONS"],
             "pool": {"min_size": 1, "max_size": 8, "timeout": 5},
             # Plans with parallel workers cost more to start than our queries take.
-            "options": "-c statement_timeout=60000 -c max_parallel_workers_per_gather=0",
+            "options": f"-c statement_timeout={_statement_timeout_ms} -c max_parallel_workers_per_gather=0",
         },
     }
 }

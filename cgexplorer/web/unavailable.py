@@ -1,4 +1,4 @@
-"""503 while the database is away: it is started again, and nothing was lost."""
+"""503 while the database is away, and when it takes too long for one question."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from collections.abc import Callable
 from django.db import OperationalError
 from django.http import HttpRequest, HttpResponse
 from django.template import loader
+from psycopg.errors import QueryCanceled
 
 logger = logging.getLogger(__name__)
 RETRY_AFTER_S = 5
@@ -23,6 +24,9 @@ class DatabaseUnavailableMiddleware:
     def process_exception(self, request: HttpRequest, exception: Exception) -> HttpResponse | None:
         if not isinstance(exception, OperationalError):
             return None
+        if isinstance(exception.__cause__, QueryCanceled):
+            logger.warning("Given up after statement_timeout: %s", request.get_full_path()[:500])
+            return HttpResponse(loader.render_to_string("error_too_long.html"), status=503)
         logger.error("The database does not answer: %s", str(exception).splitlines()[0][:300] if str(exception) else "")
         response = HttpResponse(loader.render_to_string("error_503.html"), status=503)
         response["Retry-After"] = str(RETRY_AFTER_S)
