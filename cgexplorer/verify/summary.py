@@ -8,7 +8,7 @@ from cgexplorer.oci.evidence import Discovery, Kind
 from cgexplorer.verify.verdict import State, Verdict
 
 # One good signature is enough, as with cosign. Then the answer that most deserves a person's attention comes first.
-_BEST_FIRST = (
+BEST_FIRST = (
     State.VERIFIED,
     State.VERIFIED_STALE,
     State.NO_POLICY,
@@ -22,7 +22,7 @@ _BEST_FIRST = (
 
 def best(verdicts: Sequence[Verdict]) -> Verdict:
     """The verdict that decides, the first of several equal ones. Needs at least one."""
-    return min(verdicts, key=lambda item: _BEST_FIRST.index(item.state))
+    return min(verdicts, key=lambda item: BEST_FIRST.index(item.state))
 
 
 def combine(verdicts: Sequence[Verdict], discovery: Discovery, kind: Kind = Kind.SIGNATURE) -> tuple[State, str]:

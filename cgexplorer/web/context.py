@@ -14,6 +14,7 @@ NAV = (
     ("package-search", "Packages"),
     ("compare", "Compare"),
     ("identities", "Identities"),
+    ("drift", "Drift"),
     ("licenses", "Licences"),
     ("policies", "Policies"),
 )

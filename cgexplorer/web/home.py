@@ -14,6 +14,7 @@ from cgexplorer import jobs
 from cgexplorer.oci import reference as references
 from cgexplorer.oci.errors import ReferenceError
 from cgexplorer.store import health
+from cgexplorer.store.queries import drift
 from cgexplorer.store.queries import images as queries
 from cgexplorer.store.queries import jump as targets
 from cgexplorer.store.queries.jump import Target
@@ -21,6 +22,7 @@ from cgexplorer.web import words
 from cgexplorer.web.render import render_page
 
 MAX_CHARACTERS = 800
+MAX_DRIFT = 6  # events on the first page
 
 
 @require_safe
@@ -35,6 +37,7 @@ def home(request: HttpRequest) -> HttpResponse:
         "columns": queries.COLUMNS,
         "total": total,
         "runs": queries.newest_runs(),
+        "drift": drift.unknown(MAX_DRIFT),
     }
     return render_page(request, "home/home.html", "main", context)
 

@@ -17,10 +17,10 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import URLPattern, get_resolver, reverse
 
 from cgexplorer.store.models import Attestation, Manifest, Tag, TrustRoot
-from cgexplorer.store.record import activities, follows, syncs
-from tests.store import factories as make
+from cgexplorer.store.record import activities
+from tests.web.happened import NGINX, drifted, followed
 
-NGINX, PYTHON = "samples.example/nginx", "samples.example/python"
+PYTHON = "samples.example/python"
 HTML, CSV, JSON, MARKDOWN = "text/html", "text/csv", "application/json", "text/markdown"
 
 
@@ -40,7 +40,7 @@ DIGEST = ("name", "digest")
 PAGES = {
     "livez": Page(0, kind="text/plain"),
     "readyz": Page(2, kind="text/plain"),
-    "home": Page(8),
+    "home": Page(10),
     "jump": Page(3, ask="q=registry.example/not-here:1", status=404),
     "states": Page(0),
     "images": Page(3),
@@ -118,6 +118,10 @@ PAGES = {
     "activities-csv": Page(1, kind=CSV),
     "activities-json": Page(1, kind=JSON),
     "activity": Page(1, ("activity",)),
+    "drift": Page(3),
+    "drift-csv": Page(3, kind=CSV),
+    "drift-json": Page(3, kind=JSON),
+    "drift-feed": Page(3, kind="application/atom+xml"),
     "follows": Page(7),
     "follows-csv": Page(5, kind=CSV),
     "follows-json": Page(5, kind=JSON),
@@ -134,6 +138,7 @@ ACTIONS = {
     "reverify": DIGEST,
     "reverify-image": ("name",),
     "reverify-all": (),
+    "drift-acknowledge": ("event",),
 }
 
 
@@ -151,6 +156,7 @@ class World(msgspec.Struct, frozen=True):
     root: str
     activity: int
     sync: int
+    event: int
     ecosystem: str = "apk"
     path: str = "wolfi/libssl3"
 
@@ -158,15 +164,6 @@ class World(msgspec.Struct, frozen=True):
         page = PAGES[name]
         path = reverse(name, args=[getattr(self, field) for field in page.args])
         return f"{path}?{page.ask}" if page.ask else path
-
-
-def followed() -> int:
-    """A followed repository with a round under way; its id."""
-    wish = follows.read(NGINX, ["latest", "1.*"], 3, ["linux/amd64"], "1h")
-    now = follows.follow(wish, make.NOW).added_at
-    found, _ = syncs.queue(wish.name)
-    syncs.add(found, "sha256:" + "0" * 64, ["latest"], now)
-    return found.pk
 
 
 @pytest.fixture(scope="module")
@@ -188,6 +185,7 @@ def world(django_db_setup: None, django_db_blocker) -> Iterator[World]:
             root=TrustRoot.objects.get(is_sample=True).sha256,
             activity=activities.queue("fetch", "registry.example/a:1")[0].pk,
             sync=followed(),
+            event=drifted(),
         )
         transaction.set_rollback(True)
 

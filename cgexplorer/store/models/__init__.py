@@ -2,6 +2,7 @@
 
 from cgexplorer.store.models.activity import Activity
 from cgexplorer.store.models.credential import RegistryCredential
+from cgexplorer.store.models.drift import Acknowledgement, DriftEvent
 from cgexplorer.store.models.evidence import (
     Attestation,
     ClockAcceptance,
@@ -18,8 +19,8 @@ from cgexplorer.store.models.policy import PolicyRow, TrustRoot, TrustUpdate
 from cgexplorer.store.models.sbom import Sbom, SbomDetail, SbomGraph, SbomPackages
 
 __all__ = [
-    "Activity", "Attestation", "ClockAcceptance", "Component", "ComponentCpe", "ComponentImage", "Evidence",
-    "Follow", "Image", "IndexEntry", "License", "Manifest", "Package", "PackageImage", "Payload", "PolicyRow",
-    "Registry", "RegistryCredential", "Sbom", "SbomDetail", "SbomGraph", "SbomPackages", "Signature", "Sync",
-    "SyncItem", "Tag", "TagMove", "TrustRoot", "TrustUpdate", "VerdictRow", "VerificationRun",
+    "Acknowledgement", "Activity", "Attestation", "ClockAcceptance", "Component", "ComponentCpe", "ComponentImage",
+    "DriftEvent", "Evidence", "Follow", "Image", "IndexEntry", "License", "Manifest", "Package", "PackageImage",
+    "Payload", "PolicyRow", "Registry", "RegistryCredential", "Sbom", "SbomDetail", "SbomGraph", "SbomPackages",
+    "Signature", "Sync", "SyncItem", "Tag", "TagMove", "TrustRoot", "TrustUpdate", "VerdictRow", "VerificationRun",
 ]  # fmt: skip

@@ -7,14 +7,14 @@ from typing import Any, Literal
 
 import msgspec
 
-from cgexplorer.store.models import Image, Manifest
+from cgexplorer.store.models import Image, Manifest, TagMove
 from cgexplorer.store.queries.rows import rows
 
 type Kind = Literal["first", "moved", "rolled back", "gone", "back"]
 
 # Verified signatures only: a date that nobody vouches for would let anybody call a move a rollback, or hide one.
 _CHANGES = """
-SELECT m.id, i.name, m.name, m.moved_at,
+SELECT m.id, m.image_id, i.name, m.name, m.moved_at,
     CASE WHEN n.id IS NOT NULL THEN coalesce(n.previous_seen_at, m.moved_at)
          WHEN t.manifest_id = m.manifest_id THEN greatest(t.observed_at, m.moved_at) ELSE m.moved_at END,
     m.manifest_id, coalesce(d.digest, ''), coalesce(d.state, ''), d.gone_at, signed.at,
@@ -37,6 +37,7 @@ WHERE ({where}) ORDER BY m.id {order} LIMIT %s
     "SELECT max(e.signed_at) AS at FROM store_evidence e"
     " WHERE e.kind = 'signature' AND e.state IN ('verified', 'verified-stale') AND",
 )
+_LEADS_TO = "m.manifest_id = %s OR m.manifest_id IN (SELECT index_id FROM store_indexentry WHERE manifest_id = %s)"
 MAX_CHANGES = 10_000
 
 
@@ -44,6 +45,7 @@ class TagChange(msgspec.Struct, frozen=True):
     """A tag was seen at another digest than before, or not any more. The observations until the next are in it."""
 
     id: int  # of the TagMove; ascending in the order in which changes were seen
+    image_id: int
     image: str
     tag: str
     first_seen_at: dt.datetime
@@ -85,13 +87,29 @@ def timeline(image: Image, tag: str) -> list[TagChange]:
 
 def tags_of(manifest: Manifest) -> list[TagChange]:
     """The tags that pointed to this digest or to an index of it, and from when to when; newest first."""
-    where = "m.manifest_id = %s OR m.manifest_id IN (SELECT index_id FROM store_indexentry WHERE manifest_id = %s)"
-    return _changes(where, [manifest.pk, manifest.pk], newest_first=True)
+    return _changes(_LEADS_TO, [manifest.pk, manifest.pk], newest_first=True)
 
 
 def gone(image: Image) -> list[TagChange]:
     """The tags that its source no longer has, those that were missed last first."""
     return _changes("m.image_id = %s AND m.manifest_id IS NULL AND n.id IS NULL", [image.pk], newest_first=True)
+
+
+def at(manifest_id: int) -> list[TagChange]:
+    """The changes that brought tags to where they point now: to this digest, or to an index that names it."""
+    return _changes(f"n.id IS NULL AND ({_LEADS_TO})", [manifest_id, manifest_id], newest_first=False)
+
+
+def of_moves(ids: list[int]) -> list[TagChange]:
+    """The changes that these moves are, in the order in which they were seen."""
+    return _changes("m.id = ANY(%s)", [ids], newest_first=False) if ids else []
+
+
+def last_place_before(move_id: int) -> int | None:
+    """The manifest that a tag pointed to before this move, and before it was missed."""
+    move = TagMove.objects.get(pk=move_id)
+    earlier = TagMove.objects.filter(image=move.image_id, name=move.name, pk__lt=move.pk, manifest__isnull=False)
+    return earlier.order_by("-pk").values_list("manifest_id", flat=True).first()
 
 
 def changes(*, after_id: int = 0, limit: int = MAX_CHANGES) -> list[TagChange]:

@@ -9,6 +9,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from cgexplorer.store.models import Image, Manifest, Tag, TagMove
+from cgexplorer.store.record import drift
 from cgexplorer.store.record.images import lock, refresh_searchable
 
 
@@ -32,6 +33,7 @@ def observe(image: Image, found: Mapping[str, Manifest], now: dt.datetime) -> li
     )
     if moves:
         refresh_searchable(image)
+        drift.of_moves(moves)
     return [move.name for move in moves]
 
 
@@ -44,6 +46,7 @@ def gone(image: Image, names: Iterable[str], now: dt.datetime) -> list[str]:
     Tag.objects.filter(image=image, name__in=[move.name for move in moves]).delete()
     if moves:
         refresh_searchable(image)
+        drift.of_moves(moves)
     return [move.name for move in moves]
 
 

@@ -13,7 +13,7 @@ from cgexplorer.oci.evidence import Evidence as Found
 from cgexplorer.oci.evidence import Problem
 from cgexplorer.store.judges import Tried
 from cgexplorer.store.models import Evidence, Image, Manifest, VerificationRun
-from cgexplorer.store.record import images, packages, payloads, runs, sboms
+from cgexplorer.store.record import drift, images, packages, payloads, runs, sboms
 from cgexplorer.store.record.sboms import ParsedSbom
 from cgexplorer.store.record.text import storable
 from cgexplorer.verify.verdict import State, Verdict
@@ -85,6 +85,7 @@ def save(image: Image, unit: Unit, occasion: Occasion, now: dt.datetime) -> tupl
     run = runs.append(manifest, unit, rows, occasion, now)
     sboms.choose_evidence(manifest)
     images.refresh_searchable(image, [manifest.pk])
+    drift.of_run(run)
     return manifest, run
 
 

@@ -15,13 +15,13 @@ from django.utils.safestring import SafeString, mark_safe
 from cgexplorer import predicates
 from cgexplorer.oci.digest import is_digest
 from cgexplorer.spdx.document import CONTENTS, Package, Role
-from cgexplorer.store.models import Manifest, Sbom
+from cgexplorer.store.models import DriftEvent, Manifest, Sbom, VerificationRun
 from cgexplorer.store.queries import manifests
 from cgexplorer.store.queries.images import CoverageRow
 from cgexplorer.store.queries.manifests import Subject
 from cgexplorer.store.record import follows
 from cgexplorer.verify import keys
-from cgexplorer.web import sbom_forms, sources, words
+from cgexplorer.web import drift_report, sbom_forms, sources, words
 from cgexplorer.web.component_path import component_path
 
 register = template.Library()
@@ -304,3 +304,25 @@ def builder(identity: str) -> str:
     """A builder as people know it: `chainguard-dev/terraform-provider-apko` instead of its URI."""
     path = identity.partition("://")[2] or identity
     return path.removeprefix("github.com/").partition("/.github/")[0]
+
+
+@register.filter
+def drift_words(kind: str) -> str:
+    return drift_report.kind_words(kind)
+
+
+@register.filter
+def topic_words(topic: str) -> str:
+    return drift_report.topic_words(topic)
+
+
+@register.simple_tag
+def drift_value(event: DriftEvent, value: str, run: VerificationRun | None) -> SafeString | str:
+    """One of the two values of an event, leading to what shows it."""
+    if is_digest(value):
+        return digest(value, reverse("digest", args=[event.image.name, value]))
+    href = reverse("run", args=[run.pk]) if run else ""
+    if event.kind.startswith("verdict-"):
+        return badge(value, href)
+    shown = cut(value, 300)
+    return format_html('{} <a class="small nw" href="{}">run</a>', shown, href) if href else shown
