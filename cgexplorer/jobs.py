@@ -24,7 +24,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 from procrastinate.exceptions import UniqueViolation
 from procrastinate.jobs import Job, Status
 
-from cgexplorer import ingest, registries, stopping
+from cgexplorer import ingest, registries, stopping, webhooks
 from cgexplorer.oci import reference as references
 from cgexplorer.oci.errors import OciError, Unreachable
 from cgexplorer.oci.reference import Reference
@@ -260,6 +260,13 @@ async def requeue_stalled(timestamp: int) -> None:
             await queue.retry_job(job)
         except UniqueViolation:  # of its kind only one may wait, and one does
             await queue.finish_job(job, Status.ABORTED, delete_job=False)
+
+
+@app.periodic(cron="* * * * * */15")
+@app.task(name="tell_webhooks", queue="fetch", queueing_lock="tell_webhooks", lock="tell_webhooks", pass_context=False)
+def tell_webhooks(timestamp: int) -> None:
+    """Tell every webhook that is due of the drift that it does not know yet."""
+    webhooks.deliver_due(timezone.now())
 
 
 @app.periodic(cron="17 * * * *")

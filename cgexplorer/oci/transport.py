@@ -77,14 +77,20 @@ class Transport:
         accept: str = "*/*",
         authorization: str = "",
         form: Mapping[str, str] | None = None,
+        json: bytes | None = None,
+        more: Mapping[str, str] | None = None,
         see_other: bool = True,
     ) -> Answer:
         """The final answer, whatever its status, after redirects and retries. `authorization` stays with its origin.
 
+        With a body (`form`, or `json` with `more` headers) nothing is redirected: the 3xx is the answer.
         Without `see_other` a 303, which leads to something else than what was asked for, is itself the answer.
         """
         headers = {"Accept": accept, **({"Authorization": authorization} if authorization else {})}
-        body = urlencode(form).encode() if form is not None else None
+        body = urlencode(form).encode() if form is not None else json
+        if body is not None:
+            kind = "application/x-www-form-urlencoded" if form is not None else "application/json"
+            headers |= {"Content-Type": kind, "Content-Length": str(len(body)), **(more or {})}
         waited = 0.0
         asked_first, _ = self.origins.of(url)
         attempts = 1 if asked_first.is_failing else self.patience.attempts
@@ -136,8 +142,6 @@ class Transport:
         origin, parts = self.origins.of(url)
         patience = self.patience
         own = {"Host": origin.authority, "User-Agent": USER_AGENT, "Accept-Encoding": "identity"}
-        if body is not None:
-            own |= {"Content-Type": "application/x-www-form-urlencoded", "Content-Length": str(len(body))}
         idle_s = patience.first_byte_s
         request = httpcore.Request(
             method,

@@ -15,6 +15,7 @@ from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_POST, require_safe
 
 from cgexplorer.drift import Kind
+from cgexplorer.export import drift_event
 from cgexplorer.store.models import DriftEvent
 from cgexplorer.store.queries import drift as queries
 from cgexplorer.store.queries.drift import Filters
@@ -59,7 +60,7 @@ def drift_csv(request: HttpRequest) -> StreamingHttpResponse:
 @require_safe
 def drift_json(request: HttpRequest) -> JsonResponse:
     rows = islice(_events(request.GET).iterator(chunk_size=1000), queries.MAX_EXPORT_ROWS)
-    return JsonResponse({"schema": drift_report.SCHEMA, "events": list(map(drift_report.row, rows))})
+    return JsonResponse({"schema": drift_event.SCHEMA, "events": list(map(drift_event.row, rows))})
 
 
 @require_safe

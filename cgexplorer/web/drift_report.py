@@ -9,10 +9,10 @@ from typing import Any
 
 from cgexplorer import predicates
 from cgexplorer.drift import INDEX, SIGNATURE, Kind
+from cgexplorer.export.drift_event import FIELDS, row
 from cgexplorer.oci.digest import is_digest, short
 from cgexplorer.store.models import DriftEvent
 
-SCHEMA = "cgexplorer.drift/1"
 ATOM = "http://www.w3.org/2005/Atom"
 MAX_TITLE = 300  # characters
 # What XML 1.0 cannot hold, not even escaped.
@@ -22,8 +22,7 @@ _WORDS = {
     Kind.LICENSE_ADDED: "new licences",
     Kind.PACKAGE_DOWNGRADED: "packages downgraded",
 }
-_FIELDS = ("kind", "tags", "platforms", "topics", "before", "after", "note", "at", "recorded_at")
-COLUMNS = ("id", "key", "image", *_FIELDS, "run_before", "run", "digest_before", "digest", "acknowledged", "reason")
+COLUMNS = ("id", "key", "image", *FIELDS, "run_before", "run", "digest_before", "digest", "acknowledged", "reason")
 
 
 def kind_words(kind: str) -> str:
@@ -35,24 +34,6 @@ def topic_words(topic: str) -> str:
     if topic == SIGNATURE:
         return topic
     return predicates.label(topic) if topic else "attestation of unknown type"
-
-
-def row(event: DriftEvent) -> dict[str, Any]:
-    """An event as JSON of `cgexplorer.drift/1`."""
-    known = sorted(event.acknowledgements.all(), key=lambda one: one.pk)
-    return {
-        "id": event.pk,
-        "key": str(event.key),
-        "image": event.image.name,
-        **{field: getattr(event, field) for field in _FIELDS},
-        "changes": event.changes,
-        "digest_before": event.manifest_before.digest if event.manifest_before else None,
-        "digest": event.manifest.digest if event.manifest else None,
-        "run_before": event.run_before_id,
-        "run": event.run_id,
-        "move": event.move_id,
-        "acknowledgements": [{"reason": one.reason, "who": one.who, "at": one.at} for one in known],
-    }
 
 
 def cells(event: DriftEvent) -> tuple[Any, ...]:

@@ -14,6 +14,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from cgexplorer.drift import Kind
+from cgexplorer.export import drift_event
 from cgexplorer.management.store_command import StoreCommand
 from cgexplorer.store.queries import drift as queries
 from cgexplorer.verify.errors import printable
@@ -39,7 +40,7 @@ class Command(StoreCommand):
         rows = list(islice(found, queries.MAX_EXPORT_ROWS))
         open_events = sum(not event.acknowledgements.all() for event in rows)
         if options["format"] == "json":
-            body = {"schema": drift_report.SCHEMA, "events": [drift_report.row(event) for event in rows]}
+            body = {"schema": drift_event.SCHEMA, "events": [drift_event.row(event) for event in rows]}
             self.stdout.write(DjangoJSONEncoder().encode(body))
         else:
             for event in rows:

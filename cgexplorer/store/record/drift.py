@@ -18,6 +18,7 @@ from cgexplorer.drift import INDEX, Finding, Kind
 from cgexplorer.store.models import Acknowledgement, DriftEvent, Manifest, TagMove, VerificationRun
 from cgexplorer.store.queries import history, looks
 from cgexplorer.store.queries.history import TagChange
+from cgexplorer.store.record import webhooks
 from cgexplorer.store.record.text import as_json, storable
 
 MAX_VALUE = 4000  # characters
@@ -159,7 +160,9 @@ def _record(rows: Iterable[_Row]) -> list[DriftEvent]:
     """Append what is not recorded yet. The image is locked, so nobody else records it meanwhile."""
     events = {event.key: event for event in (_event(*row) for row in rows)}
     known = set(DriftEvent.objects.filter(key__in=list(events)).values_list("key", flat=True)) if events else set()
-    return DriftEvent.objects.bulk_create([event for key, event in events.items() if key not in known])
+    made = DriftEvent.objects.bulk_create([event for key, event in events.items() if key not in known])
+    webhooks.queue(made)
+    return made
 
 
 def _event(step: _Step, finding: Finding) -> DriftEvent:
