@@ -297,7 +297,8 @@ class Examination:
         if policy.key_pem:
             allowed = [f"key sha256:{one.fingerprint}" for one in signer.policy_keys(policy)]
             expected = " or ".join(allowed)
-            if self.identity not in allowed:
+            # A certificate is never one of the keys, whatever name an authority has put into it.
+            if self.described is not None or self.identity not in allowed:
                 raise Fault(expected, self.identity or "no key", decisive=not self.identity)
             return expected, self.identity
         if self.described is None:
@@ -351,7 +352,7 @@ class Examination:
         request = self.request
         if request.lone_bundle and material.content is Content.MESSAGE:
             return "an artifact or a statement", "artifact"
-        self.claims = statements.read(material)
+        self.claims = statements.read(material, request.digest)
         found, wanted = self.claims.statement.predicate_type, request.predicate_type
         if wanted is not None and found != wanted:
             raise Fault(f"predicate type {wanted}", found or "a simple-signing payload")

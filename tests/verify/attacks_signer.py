@@ -11,10 +11,11 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 
 from cgexplorer.oci.evidence import Evidence, Kind
+from cgexplorer.verify.certificate import OTHER_NAME
 from cgexplorer.verify.policy import Policy
 from cgexplorer.verify.verdict import CheckName
 from cgexplorer.verify.verifier import Verifier
-from tests.fakes.sigstore import GITHUB, WORKFLOW, Issuer, evidence_of, keys, make_ca
+from tests.fakes.sigstore import GITHUB, WORKFLOW, Issuer, der, evidence_of, keys, make_ca
 from tests.verify.world import (
     ALICE,
     DIGEST,
@@ -179,6 +180,8 @@ def identities() -> Iterator[tuple[str, Callable[[], Case]]]:
     yield "an e-mail address where a workflow is due", lambda: by(identity="erin@example.test")
     yield "a key where an identity is due", lambda: Case(SIGSTORE.signature(DIGEST, KEY))
     yield "an identity where a key is due", lambda: Case(SIGSTORE.signature(DIGEST, ALICE), KEY_POLICY)
+    name = x509.OtherName(OTHER_NAME, der.utf8(f"key sha256:{keys.key_id(KEY.key).hex()}"))
+    yield "a certificate whose name is that of the key", lambda: by(KEY_POLICY, identity=name)
     yield "another key", lambda: Case(SIGSTORE.signature(DIGEST, SIGSTORE.keypair(seed="mallory")), KEY_POLICY)
     yield (
         "another key in a bundle",
