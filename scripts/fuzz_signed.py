@@ -124,7 +124,8 @@ def _statement(raw: bytes) -> None:
             signature=b"-", message=raw, payload=raw, payload_type=statements.INTOTO if dsse else "", envelope=None,
             artifact_sha256=b"", claimed_sha256=None, certificate=None, certificate_der=b"", entries=(), timestamps=(),
             timestamped=(),
-        )
+        ),
+        DIGEST,
     )  # fmt: skip
 
 

@@ -26,7 +26,7 @@ MAX_DIGESTS = 32  # of one subject
 
 @dataclass(frozen=True, slots=True)
 class Claims:
-    """A payload that could be read. `annotations` are the signer's key=value pairs."""
+    """A payload that could be read. `annotations` are the key=value pairs that the signer gave this image."""
 
     kind: Kind
     statement: verdict.Statement
@@ -37,13 +37,16 @@ class _Sliced(msgspec.Struct):
     predicate: msgspec.Raw = msgspec.Raw(b"")
 
 
-def read(material: Material) -> Claims:
-    """Raises Fault when the payload is not what a signature or an attestation signs."""
+def read(material: Material, digest: str) -> Claims:
+    """What is claimed; annotations only of the image with this digest.
+
+    Raises Fault when the payload is not what a signature or an attestation signs.
+    """
     try:
         if material.content is Content.SIMPLE_SIGNING:
             return _simple_signing(material.payload)
         if material.content is Content.DSSE:
-            return _statement(material)
+            return _statement(material, digest)
     except Malformed as error:
         raise Fault("a payload that can be read in one way only", str(error)) from None
     found = "a signature over bare bytes"
@@ -69,7 +72,7 @@ def _simple_signing(payload: bytes) -> Claims:
     return Claims(Kind.SIGNATURE, statement, {k: v for k, v in optional.items() if isinstance(v, str)})
 
 
-def _statement(material: Material) -> Claims:
+def _statement(material: Material, wanted: str) -> Claims:
     if material.payload_type != INTOTO:
         raise Fault(f"payload type {INTOTO}", repr(material.payload_type[:80]))
     what = "the statement"
@@ -93,7 +96,7 @@ def _statement(material: Material) -> Claims:
         if digests.is_digest(digest):
             signed.append(digest)
         notes = subject.get("annotations")
-        if isinstance(notes, dict):
+        if isinstance(notes, dict) and digest == wanted:  # what is said of another image is not said of this one
             annotations |= {k: v for k, v in notes.items() if isinstance(v, str)}
     try:
         predicate = bytes(msgspec.json.decode(material.payload, type=_Sliced).predicate)

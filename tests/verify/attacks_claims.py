@@ -141,6 +141,15 @@ def annotations() -> Iterator[tuple[str, Callable[[], Case]]]:
         "another value in a bundle",
         lambda: Case(evidence_of(SIGSTORE.bundle(DIGEST, ALICE, payload=payload), DIGEST, Kind.SIGNATURE), wanted),
     )
+    ours, theirs = (
+        json.loads(SIGSTORE.statement(digest, SIGN, annotations={"env": env, "team": "a"}))["subject"]
+        for digest, env in ((DIGEST, "dev"), (OTHER, "prod"))
+    )
+    both = json.dumps(json.loads(payload) | {"subject": [*ours, *theirs]}).encode()
+    yield (
+        "that of another subject of the statement",
+        lambda: Case(evidence_of(SIGSTORE.bundle(DIGEST, ALICE, payload=both), DIGEST, Kind.SIGNATURE), wanted),
+    )
 
 
 ATTACKS = [
