@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 from django.core.management import call_command
 
 from cgexplorer.oci.layout import Layout
@@ -17,7 +18,9 @@ from cgexplorer.store.record.policies import PolicyFields, policy
 from cgexplorer.store.record.trust_roots import trust_root
 from tests.conftest import SHARED
 from tests.export.bundles import cosign, unpacked, verify_sh
-from tests.ingesting import fetch
+from tests.fakes.sigstore import keys
+from tests.fakes.source import MemorySource
+from tests.ingesting import NOW, fetch, sigstore
 
 AFTERWARDS = dt.datetime(2026, 12, 1, tzinfo=dt.UTC)
 
@@ -56,6 +59,23 @@ def stored(case: dict[str, Any]) -> Manifest:
 def test_cosign_verifies_what_cosign_made(case: dict[str, Any], tmp_path: Path) -> None:
     answer = verify_sh(unpacked(stored(case), tmp_path / "evidence"), cosign())
     assert (answer.returncode, "Verified: " in answer.stdout) == (0, True), answer.stderr
+
+
+@pytest.mark.parametrize("curve", [ec.SECP256R1(), ec.SECP384R1(), ec.SECP521R1()], ids=lambda curve: curve.name)
+def test_cosign_verifies_what_a_key_signed_with_the_hash_of_its_policy(curve: ec.EllipticCurve, tmp_path: Path) -> None:
+    """The throwaway Sigstore signs with SHA-256 on every curve; cosign takes that of P-384 only when it is told."""
+    signer = sigstore().keypair(keys.ecdsa_key("of a policy", curve))
+    root = trust_root(sigstore().trusted_root(), "throwaway", now=NOW)
+    policy("key", PolicyFields(pattern="registry.example/*", key_pem=signer.public_pem, key_digest="sha256"), root)
+    source = MemorySource()
+    digest = source.push_image("latest")
+    source.attach(sigstore().signature(digest, signer))
+    source.attach(sigstore().attestation(digest, signer, kind="dsse_001"))
+    fetch(source)
+    folder = unpacked(Manifest.objects.get(digest=digest), tmp_path / "evidence")
+    assert (folder / "verify.sh").read_text().count("--signature-digest-algorithm=sha256") == 2
+    answer = verify_sh(folder, cosign())
+    assert (answer.returncode, answer.stdout.count("Verified: ")) == (0, 2), answer.stderr
 
 
 @pytest.fixture
