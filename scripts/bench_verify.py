@@ -2,7 +2,7 @@
 
 Every signature that is timed has a certificate of its own, seen for the first time: nothing remembered helps. CPU time,
 the least of many runs, since other programs only ever add to it. A program started for one answer (sigstore-python's,
-cosign where it is on PATH or in $COSIGN) is measured whole, as whoever calls it pays for it.
+cosign where it is in $COSIGN, kept by `make interop`, or on PATH) is measured whole, as whoever calls it pays for it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from cgexplorer.verify.policy import Policy
 from cgexplorer.verify.verdict import State
 from cgexplorer.verify.verifier import Verifier
 from scripts.bench import SHARED, Result
+from scripts.interop import toolchain
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.sigstore import GITHUB, SPDX, WORKFLOW, FakeSigstore, Signer, evidence_of
 
@@ -61,6 +62,11 @@ def _beside(name: str, value: float, against: str, other: float, unit: str = "ms
     return Result(name, round(value, 3), unit, against, round(other, 3), round(value / other, 4))
 
 
+def _per_second(name: str, cpu_ms: float, against: str, other_cpu_ms: float) -> Result:
+    """What one core does in a second."""
+    return _beside(f"{name}, each second of a core", 1000 / cpu_ms, against, 1000 / other_cpu_ms, "verifications")
+
+
 def _verify(evidence: Evidence) -> None:
     verdict = VERIFIER.verify(evidence, evidence.subject, POLICY, now=NOW)
     assert verdict.state is State.VERIFIED, verdict.reason
@@ -83,11 +89,14 @@ def _one_by_one() -> list[Result]:
             lambda their=their: library.verify_dsse(Bundle.from_json(next(their)), identity),
             _bare(json.dumps(predicate).encode()),
         )
-        found.append(_beside(f"verify a bundle, {name}", value, "sigstore-python verify_dsse (fewer checks)", other))
+        verify_dsse = "sigstore-python verify_dsse (fewer checks)"
+        found.append(_beside(f"verify a bundle, {name}", value, verify_dsse, other))
+        found.append(_per_second(f"verify a bundle, {name}", value, verify_dsse, other))
         found.append(_beside(f"verify a bundle, {name}", value, "its five bare signatures", bare))
     classic = iter([SIGSTORE.signature(DIGEST, SIGSTORE.leaf()) for _ in range(RUNS)])
     value, bare = _least_ms(lambda: _verify(next(classic)), _bare(b"", promise_only=True))
     found.append(_beside("verify a classic signature", value, "its four bare signatures", bare))
+    found.append(_per_second("verify a classic signature", value, "its four bare signatures", bare))
     again = SIGSTORE.signature(DIGEST, SIGSTORE.leaf())
     (repeated,) = _least_ms(lambda: _verify(again))
     found.append(_beside("verify it again, as under another policy", repeated, "the first time", value))
@@ -160,7 +169,8 @@ def _as_processes(directory: Path) -> list[Result]:
     their = [Path(sys.executable).parent / "sigstore", "--trust-config", config, "verify", "identity", "--offline"]
     signer = ["--bundle", bundle, "--cert-identity", WORKFLOW, "--cert-oidc-issuer", GITHUB, artifact]
     value, other = _process_ms(*ours, *SIGNER, artifact, home=directory), _process_ms(*their, *signer, home=directory)
-    return [_beside("verify a bundle, a process of its own", value, "sigstore verify identity --offline", other)]
+    name, against = "verify a bundle, a process of its own", "sigstore verify identity --offline"
+    return [_beside(name, value, against, other), _per_second(name, value, against, other)]
 
 
 def _push(fake: FakeRegistry, layers: int, payloads: int, right: Signer, other: Signer) -> str:
@@ -198,10 +208,19 @@ def _from_a_registry(directory: Path) -> list[Result]:
     return found
 
 
+def _cosign() -> str | None:
+    if named := os.environ.get("COSIGN"):
+        return shutil.which(named)
+    try:
+        return str(toolchain.find("cosign", 3))
+    except toolchain.Missing:
+        return shutil.which("cosign")
+
+
 def _beside_cosign(fake: FakeRegistry, directory: Path) -> list[Result]:
-    cosign = shutil.which(os.environ.get("COSIGN") or "cosign")
+    cosign = _cosign()
     if cosign is None:
-        print("No cosign on PATH or in $COSIGN: its figures are left out.", file=sys.stderr)
+        print("No cosign in $COSIGN, of `make interop` or on PATH: its figures are left out.", file=sys.stderr)
         return []
     leaf = SIGSTORE.leaf()
     image = _push(fake, 1, 1, leaf, leaf)
@@ -212,8 +231,10 @@ def _beside_cosign(fake: FakeRegistry, directory: Path) -> list[Result]:
     fake.requests.clear()
     ours = _process_ms(sys.executable, "-m", "cgexplorer.verify", "verify", *common, home=directory)
     our_requests = len(fake.requests) / 5
+    name, against = "verify an image, a process of its own", "cosign verify --offline"
     return [
-        _beside("verify an image, a process of its own", ours, "cosign verify --offline", theirs),
+        _beside(name, ours, against, theirs),
+        _per_second(name, ours, against, theirs),
         _beside("requests to verify an image by digest", our_requests, "cosign verify", their_requests, "requests"),
     ]
 
