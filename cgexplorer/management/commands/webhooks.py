@@ -24,10 +24,11 @@ class Command(StoreCommand):
             _named(remove).delete()
         if retry:
             record.again(_named(retry))
-        for one in queries.webhooks():
-            state = f"given up on {one.gave_up_at:%Y-%m-%d %H:%M} UTC" if one.gave_up_at else "active"
-            error = f": {one.last_error}" if one.last_error else ""
-            self.stdout.write(f"{one.name} at {one.host}: {state}, {one.pending} waiting{error}")
+        columns = ("name", "host", "gave_up_at", "last_error", "pending")
+        for name, host, gave_up_at, last_error, pending in queries.webhooks().values_list(*columns):
+            state = f"given up on {gave_up_at:%Y-%m-%d %H:%M} UTC" if gave_up_at else "active"
+            error = f": {last_error}" if last_error else ""
+            self.stdout.write(f"{name} at {host}: {state}, {pending} waiting{error}")
 
 
 def _named(name: str) -> Webhook:

@@ -16,7 +16,6 @@ class Webhook(models.Model):
     next_try_at = models.DateTimeField(null=True)  # null = at once
     gave_up_at = models.DateTimeField(null=True)  # until somebody says so, nothing more is sent
     delivered_at = models.DateTimeField(null=True)
-    pending: int  # of queries.webhooks
 
     def __str__(self) -> str:
         return self.name
