@@ -6,6 +6,7 @@ flags search anywhere (`whole_match` off).
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 
 import re2
@@ -144,7 +145,9 @@ def asks_for_workflow(policy: Policy) -> bool:
 
 def is_anchored(pattern: str) -> bool:
     """Whether cosign, which searches anywhere, would match this pattern against the whole value only."""
-    return pattern.startswith(("^", "\\A")) and pattern.endswith(("$", "\\z")) and "|" not in pattern
+    # A dollar behind a backslash is a dollar, and a z behind two is a z.
+    ends = re.search(r"(?<!\\)(?:\\\\)*(?:\$|\\z)\Z", pattern) is not None
+    return pattern.startswith(("^", "\\A")) and ends and "|" not in pattern
 
 
 def _matches(value: str, exact: str, pattern: str, policy: Policy) -> bool:

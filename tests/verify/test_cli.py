@@ -11,7 +11,7 @@ import pytest
 
 from cgexplorer.oci import digest as digests
 from cgexplorer.oci.evidence import Form
-from cgexplorer.verify import flags, trust_root
+from cgexplorer.verify import flags, signer, trust_root
 from cgexplorer.verify.cli import main
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.registry import Fault as RegistryFault
@@ -184,6 +184,23 @@ def test_signatures_that_cannot_be_read_are_not_called_absent(capsys: pytest.Cap
         asked = ["verify", "--allow-http-registry", *SIGNER, f"{registry.host}/app@{digest}"]
         assert main(asked) == 3
     assert "could-not-check" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("pattern", "anchored"),
+    [
+        (r"^a$", True),
+        (r"\Aa\z", True),
+        (r"^a\\$", True),
+        (r"^a\$", False),
+        (r"^a\\z", False),
+        (r"a$", False),
+        (r"^a", False),
+        (r"^a$|b", False),
+    ],
+)
+def test_a_pattern_is_anchored_only_where_its_signs_mean_ends(pattern: str, anchored: bool) -> None:
+    assert signer.is_anchored(pattern) is anchored
 
 
 def test_an_unanchored_pattern_is_warned_about(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
