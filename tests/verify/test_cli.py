@@ -11,8 +11,9 @@ import pytest
 
 from cgexplorer.oci import digest as digests
 from cgexplorer.oci.evidence import Form
-from cgexplorer.verify import flags, signer, trust_root
+from cgexplorer.verify import flags, trust_root
 from cgexplorer.verify.cli import main
+from cgexplorer.verify.signer import is_anchored
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.registry import Fault as RegistryFault
 from tests.fakes.sigstore import GITHUB, SPDX, WORKFLOW
@@ -200,7 +201,7 @@ def test_signatures_that_cannot_be_read_are_not_called_absent(capsys: pytest.Cap
     ],
 )
 def test_a_pattern_is_anchored_only_where_its_signs_mean_ends(pattern: str, anchored: bool) -> None:
-    assert signer.is_anchored(pattern) is anchored
+    assert is_anchored(pattern) is anchored
 
 
 def test_an_unanchored_pattern_is_warned_about(files: Path, capsys: pytest.CaptureFixture[str]) -> None:
