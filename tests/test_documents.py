@@ -45,3 +45,12 @@ def test_every_command_that_the_readme_shows_exists() -> None:
     shown = set(re.findall(r"manage\.py (\w+)", (ROOT / "README.md").read_text()))
     commands = {path.stem for path in (ROOT / "cgexplorer" / "management" / "commands").glob("*.py")}
     assert shown <= commands
+
+
+def test_every_target_that_make_help_lists_is_made_whatever_folder_has_its_name() -> None:
+    """`make torture` writes the folder `torture/`, which would make the second run "up to date"."""
+    makefile = (ROOT / "Makefile").read_text()
+    listed = set(re.findall(r"^([a-z-]+):.*##", makefile, re.MULTILINE))
+    phony = {name for line in re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE) for name in line.split()}
+    assert listed
+    assert listed <= phony
