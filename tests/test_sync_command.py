@@ -132,3 +132,12 @@ def test_a_digest_that_could_not_be_fetched_is_named(registry: FakeRegistry) -> 
         call_command("sync", f"{registry.host}/team/app", stdout=out)
     assert failure.value.returncode == 3
     assert f"failed: 1.1 {broken}: " in out.getvalue()
+
+
+def test_a_tag_that_is_not_there_is_named_without_a_digest(registry: FakeRegistry) -> None:
+    told("follow", f"{registry.host}/team/app", "--tags", "2.0")
+    out = io.StringIO()
+    with pytest.raises(CommandError):
+        call_command("sync", f"{registry.host}/team/app", stdout=out)
+    assert "  1 tag asked for, 0 unchanged" in out.getvalue()
+    assert "  failed: 2.0: The registry does not have the tag 2.0" in out.getvalue()

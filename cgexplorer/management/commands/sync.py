@@ -17,7 +17,7 @@ from cgexplorer.management import telling
 from cgexplorer.management.store_command import StoreCommand
 from cgexplorer.oci import reference as references
 from cgexplorer.oci.errors import OciError
-from cgexplorer.store.models import Image, Sync
+from cgexplorer.store.models import Image, Sync, SyncItem
 from cgexplorer.store.queries import follows
 from cgexplorer.store.queries.follows import SyncProgress
 from cgexplorer.store.record import syncs
@@ -127,16 +127,22 @@ def _line(now: SyncProgress) -> str:
 def _lines(found: Sync, end: SyncProgress) -> Iterator[str]:
     yield f"{end.name}{':' if end.tag else ''}{end.tag}"
     yield (
-        f"  {end.found} tags found, {end.unchanged} unchanged, {end.gone} gone; "
+        f"  {end.found} tag{'' if end.found == 1 else 's'} asked for, {end.unchanged} unchanged, {end.gone} gone; "
         f"{end.fetched} of {end.changed} digests fetched, {end.verified} verified, {end.failed} failed"
     )
     for item in follows.items(found):
         if item.state == "failed":
-            yield f"  failed: {', '.join(item.tags)} {item.digest}: {item.reason}"
+            yield f"  failed: {_named(item)}: {item.reason}"
         else:
-            yield f"  {item.verdict.replace('-', ' ')}: {', '.join(item.tags)} {item.digest}"
+            yield f"  {item.verdict.replace('-', ' ')}: {_named(item)}"
     if end.error:
         yield f"  {end.error}"
+
+
+def _named(item: SyncItem) -> str:
+    """Tags and digest; of a tag that could not be asked, nobody knows the digest."""
+    tags = ", ".join(item.tags)
+    return f"{tags} {item.digest}" if item.digest else tags
 
 
 def _sum(rounds: list[SyncProgress]) -> dict[str, float]:
