@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler
 
 import pytest
 from django.db import connection
@@ -15,7 +16,7 @@ from cgexplorer.store.models import Activity, Evidence, Manifest, Tag
 from scripts.torture import ground
 from scripts.torture.crowd import Crowd
 from scripts.torture.figures import Figure
-from tests.fakes.registry import FakeRegistry
+from tests.fakes.registry import FakeRegistry, listening
 
 pytestmark = pytest.mark.django_db
 
@@ -80,3 +81,10 @@ def test_an_activity_that_no_job_will_end_is_forgotten() -> None:
 
 def test_a_figure_holds_up_to_its_limit() -> None:
     assert [Figure("s", "w", value, limit=0).holds for value in (0, 1)] == [True, False]
+
+
+def test_no_registry_listens_where_an_earlier_one_did_whose_rows_are_still_there() -> None:
+    with FakeRegistry() as earlier:
+        port = int(earlier.host.rpartition(":")[2])
+    with listening(BaseHTTPRequestHandler, [port, 0]) as server:
+        assert server.server_address[1] != port

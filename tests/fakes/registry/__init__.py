@@ -9,9 +9,11 @@ import re
 import threading
 import time
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from email.utils import format_datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import repeat
 from pathlib import Path
 from typing import Any, Self
 from urllib.parse import parse_qs, urlsplit
@@ -21,9 +23,21 @@ from cgexplorer.oci.manifest import OCI_INDEX, OCI_MANIFEST
 from tests.fakes.registry.faults import AT_TOKEN, Fault, Misbehaving, altered
 from tests.fakes.source import MemorySource
 
-__all__ = ["FakeRegistry", "Fault", "Repository"]
+__all__ = ["FakeRegistry", "Fault", "Repository", "listening"]
 
 _PATH = re.compile(r"/v2/(?P<repository>.+)/(?P<what>manifests|blobs|tags|referrers)/(?P<name>[^/]+)")
+_had: set[int] = set()  # ports: rows of an earlier registry would be taken for those of the next one there
+
+
+def listening(handler: type[BaseHTTPRequestHandler], ports: Iterable[int] = ()) -> ThreadingHTTPServer:
+    """A server on a port that no registry of this process had: one of these, or any."""
+    for port in ports or repeat(0):
+        server = ThreadingHTTPServer(("127.0.0.1", port), handler)
+        if server.server_address[1] not in _had:
+            _had.add(server.server_address[1])
+            return server
+        server.server_close()
+    raise OSError("Each of these ports was a registry's.")
 
 
 @dataclass
@@ -62,7 +76,7 @@ class FakeRegistry:
         self.under_way, self.peak = 0, 0  # requests without an answer yet, now and at most
         self.counting = threading.Lock()
         self.release = threading.Event()  # ends slow answers when the test is over
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
+        self._server = listening(_handler(self))
         self._server.daemon_threads = True
         self._server.handle_error = lambda *_: None  # type: ignore[method-assign]  # clients that hang up are meant to
         self.host = f"127.0.0.1:{self._server.server_address[1]}"
