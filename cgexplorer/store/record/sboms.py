@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterable
 
 import msgspec
 from django.db import connection
@@ -11,7 +12,7 @@ from cgexplorer.spdx.conformance import Conformance
 from cgexplorer.spdx.document import CONTENTS, Document, Package, Role
 from cgexplorer.store import blobs
 from cgexplorer.store.models import Manifest, Sbom, SbomDetail, SbomGraph, SbomPackages
-from cgexplorer.store.record import packages, payloads
+from cgexplorer.store.record import payloads
 from cgexplorer.store.record.text import as_json, storable
 
 _ROLLUPS = (
@@ -40,8 +41,8 @@ class ParsedSbom(msgspec.Struct, frozen=True):
     reason: str = ""  # why not
 
 
-def save(manifest: Manifest, parsed: ParsedSbom, now: dt.datetime) -> Sbom:
-    """The SBOM of this manifest with these bytes, which are stored already. Call inside a transaction."""
+def save(manifest: Manifest, parsed: ParsedSbom, package_ids: Iterable[int], now: dt.datetime) -> Sbom:
+    """The SBOM of this manifest with these bytes. They are stored already, and its packages. Inside a transaction."""
     key = payloads.key(parsed.content)
     known = Sbom.objects.filter(manifest=manifest, document_id=key).first()
     if known is not None and (known.indexed or parsed.document is None):
@@ -54,7 +55,7 @@ def save(manifest: Manifest, parsed: ParsedSbom, now: dt.datetime) -> Sbom:
         _describe(row, parsed.document)
     row.save()
     if parsed.document is not None:
-        _save_contents(row, parsed.document)
+        _save_contents(row, parsed.document, package_ids)
     return row
 
 
@@ -84,8 +85,8 @@ def _describe(row: Sbom, document: Document) -> None:
         row.not_indexed_reason = storable(document.truncated, 500)
 
 
-def _save_contents(row: Sbom, document: Document) -> None:
-    ids = sorted(set(packages.intern(contents(document))))
+def _save_contents(row: Sbom, document: Document, package_ids: Iterable[int]) -> None:
+    ids = sorted(set(package_ids))
     SbomPackages.objects.create(sbom=row, image_id=row.image_id, package_ids=ids)
     encoded = blobs.encode(document)
     SbomGraph.objects.create(sbom=row, data=encoded.graph)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+from itertools import islice
 
 import msgspec
 from django.db import transaction
@@ -69,18 +70,18 @@ def save(image: Image, unit: Unit, occasion: Occasion, now: dt.datetime) -> tupl
     Looking at the same bytes again changes nothing but `observed_at`.
     """
     images.lock(image)
-    _intern(unit)
+    package_ids = _intern(unit)
     if occasion.source == "stored":  # nobody looked at the source: nothing about the manifest is news
         manifest, seen_at = Manifest.objects.get(image=image, digest=unit.digest), None
     else:
         manifest, seen_at = _manifest(image, unit, now), now
     rows = []
     if unit.file is not None:
-        sboms.save(manifest, unit.file, now)
+        sboms.save(manifest, unit.file, package_ids.get(unit.file.content, []), now)
     for judged in unit.judged:
         row = _evidence(manifest, judged, now, seen_at)
         if judged.sbom is not None:
-            row.sbom = sboms.save(manifest, judged.sbom, now)
+            row.sbom = sboms.save(manifest, judged.sbom, package_ids.get(judged.sbom.content, []), now)
         rows.append((row, judged))
     run = runs.append(manifest, unit, rows, occasion, now)
     sboms.choose_evidence(manifest)
@@ -89,9 +90,9 @@ def save(image: Image, unit: Unit, occasion: Occasion, now: dt.datetime) -> tupl
     return manifest, run
 
 
-def _intern(unit: Unit) -> None:
+def _intern(unit: Unit) -> dict[bytes, list[int]]:
     """All that is shared between images, in one order everywhere: payloads, then packages. Two writers that met with
-    some of each in hand would wait for each other for ever."""
+    some of each in hand would wait for each other for ever. Answers the packages of each document, by its bytes."""
     parsed = [one for one in (unit.file, *(judged.sbom for judged in unit.judged)) if one is not None]
     statements = [judged.verdict.statement for judged in unit.judged]
     contents = [
@@ -103,7 +104,9 @@ def _intern(unit: Unit) -> None:
     ]
     contents += [statement.payload for statement in statements if statement is not None]
     payloads.put([content for content in contents if content is not None])
-    packages.intern([package for one in parsed if one.document is not None for package in sboms.contents(one.document)])
+    listed = {one.content: sboms.contents(one.document) for one in parsed if one.document is not None}
+    ids = iter(packages.intern([package for some in listed.values() for package in some]))
+    return {content: list(islice(ids, len(some))) for content, some in listed.items()}
 
 
 def fingerprint(found: Found) -> bytes:
