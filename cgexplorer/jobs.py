@@ -285,6 +285,7 @@ def _attempt(activity_id: int) -> Iterator[Activity | None]:
     """One counted attempt. What fails for good ends the activity with its reason, the rest is tried again."""
     activity = activities.begin(activity_id)
     if activity is not None and activity.attempts > MAX_ATTEMPTS:
+        activities.broken_off(activity_id)  # this start gives up; it is no attempt
         activities.end(activity_id, error=f"Given up after {MAX_ATTEMPTS} attempts that were cut off.")
         activity = None
     try:

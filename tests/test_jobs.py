@@ -287,3 +287,14 @@ def test_a_document_waits_for_its_opinion_once_however_many_tags_are_imported() 
         )
         queued, documents = cursor.fetchone()
     assert queued == documents > 0
+
+
+def test_a_start_that_only_gives_up_is_no_attempt() -> None:
+    activity, _ = activities.queue("fetch", "registry.example/app:1")
+    for _ in range(jobs.MAX_ATTEMPTS):
+        activities.begin(activity.pk)  # and the worker is killed
+    with jobs._attempt(activity.pk) as begun:
+        assert begun is None
+    told = Activity.objects.get(pk=activity.pk)
+    assert (told.state, told.attempts) == ("failed", jobs.MAX_ATTEMPTS)
+    assert told.error == "Given up after 3 attempts that were cut off."

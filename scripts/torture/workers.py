@@ -130,7 +130,7 @@ def poisoned(home: Path, chance: random.Random) -> Figures:
         ended = [Activity.objects.get(pk=one.pk) for one in (poison, of_round, failing)]
         figures.tell("workers killed by the jobs", kills)
         figures.none("not dead-lettered with a reason", [str(one) for one in ended if not _is_given_up(one)])
-        figures.at_most(jobs.MAX_ATTEMPTS + 1, "attempts at one", max(one.attempts for one in ended))
+        figures.at_most(jobs.MAX_ATTEMPTS, "attempts at one", max(one.attempts for one in ended))
         page = html.unescape(Client().get("/activities/?state=failed").content.decode())
         figures.none("without its reason on the page", [one.subject for one in ended if one.error not in page])
         figures.none("others lost", [*map(str, ground.forgotten()), *crowd.missing()])
