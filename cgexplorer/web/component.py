@@ -14,6 +14,8 @@ from cgexplorer.spdx.query import Query
 from cgexplorer.spdx.versions import Constraint, VersionRange
 from cgexplorer.store.models import Component
 from cgexplorer.store.queries import components
+from cgexplorer.store.queries.built_from import built_from
+from cgexplorer.store.queries.components import VersionUse
 from cgexplorer.store.queries.search import search
 from cgexplorer.web import search_report
 from cgexplorer.web.component_path import NO_TYPE, component_path
@@ -34,7 +36,10 @@ def component_page(request: HttpRequest, ecosystem: str, path: str) -> HttpRespo
     versions = components.versions(component)
     purl = _purl(component, version)
     parts = component.ecosystem, component.namespace, component.name
+    explained = version or _newest(versions)
     context = {
+        "explained": explained,
+        "built": built_from(component, explained),
         "all_versions": component_path(*parts),
         "version_rows": [(use, component_path(*parts, use.version)) for use in versions],
         "query": "?" + urlencode({"q": purl}),
@@ -50,6 +55,12 @@ def component_page(request: HttpRequest, ecosystem: str, path: str) -> HttpRespo
         "next": position_text(answer.after),
     }
     return render_page(request, "search/component.html", "rows", context)
+
+
+def _newest(versions: tuple[VersionUse, ...]) -> str:
+    """The highest version that an image has now, else the highest ever."""
+    current = next((use for use in versions if use.current_images), None)
+    return (current or versions[0]).version if versions else ""
 
 
 def _purl(component: Component, version: str) -> str:

@@ -88,7 +88,7 @@ PAGES = {
     "package-search": Page(8, ask="q=openssl"),
     "package-search-csv": Page(8, ask="q=openssl", kind=CSV),
     "package-search-json": Page(8, ask="q=openssl", kind=JSON),
-    "component": Page(10, ("ecosystem", "path")),
+    "component": Page(15, ("ecosystem", "path")),
     "compare": Page(19, ask=f"from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64"),
     "compare-csv": Page(19, ask=f"from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64", kind=CSV),
     "compare-json": Page(19, ask=f"from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64", kind=JSON),

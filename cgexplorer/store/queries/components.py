@@ -11,6 +11,7 @@ from cgexplorer.store.models import Component
 from cgexplorer.store.queries.rows import rows
 
 MAX_VERSIONS = 500
+MAX_GONE = 200  # pairs of a version and an image that has it no more, for which the last build with it is looked up
 MAX_SLASHES = 16  # of a path, that may separate namespace and name
 
 
@@ -23,6 +24,7 @@ class VersionUse(msgspec.Struct, frozen=True):
     current_images: int  # tagged now, by a verified SBOM
     current_digests: int
     first_seen_at: dt.datetime | None
+    last_seen_at: dt.datetime | None = None  # newest build with it; None when it is current, or not looked up
 
 
 def component(ecosystem: str, path: str) -> Component | None:
@@ -55,7 +57,24 @@ def versions(of: Component) -> tuple[VersionUse, ...]:
         GROUP BY p.version ORDER BY (array_agg(p.version_key))[1] DESC NULLS LAST, p.version DESC LIMIT %s""",
         [of.pk, MAX_VERSIONS],
     )
-    return tuple(
+    uses = [
         VersionUse(version, has_order, tuple(licenses), tuple(sources), *counts)
         for version, has_order, licenses, sources, *counts in found
+    ]
+    gone = [use for use in uses if not use.current_images]
+    last = _last_seen(of, [use.version for use in gone]) if sum(use.images for use in gone) <= MAX_GONE else {}
+    return tuple(msgspec.structs.replace(use, last_seen_at=last.get(use.version)) for use in uses)
+
+
+def _last_seen(of: Component, versions: list[str]) -> dict[str, dt.datetime]:
+    """The newest build with each version. Reads the packages of all builds of the images that ever had it."""
+    return dict(
+        rows(
+            """SELECT p.version, max(coalesce(m.created_at, s.ingested_at)) FROM store_package p
+            JOIN store_packageimage pi ON pi.package_id = p.id
+            JOIN store_sbompackages sp ON sp.image_id = pi.image_id AND sp.package_ids @> ARRAY[p.id]
+            JOIN store_sbom s ON s.id = sp.sbom_id JOIN store_manifest m ON m.id = s.manifest_id
+            WHERE p.component_id = %s AND p.version = ANY(%s) GROUP BY p.version""",
+            [of.pk, versions],
+        )
     )
