@@ -35,6 +35,7 @@ MAX_BLOB_BYTES = 32 << 20
 MAX_PAGES = 200
 MAX_TAGS = 100_000
 MAX_REFERRERS = 100_000
+_TAGS_AT_A_TIME = 1000
 _ACCEPT = ", ".join(ACCEPTED_TYPES)
 # 303: GHCR sends whoever asks for referrers to a page of github.com, which is no answer to the question.
 _NO_REFERRERS_API = frozenset({303, 400, 404, 405, 406, 501})
@@ -159,23 +160,39 @@ class Registry:
         return content
 
     def tags(self, repository: str) -> Iterator[str]:
-        number = 0
         what = f"the tags of {self.host}/{repository}"
-        first = self._ask("GET", repository, "tags/list?n=1000", what, MAX_LIST_BYTES)
+        seen: set[str] = set()
+        path = f"tags/list?n={_TAGS_AT_A_TIME}"
+        first = self._ask("GET", repository, path, what, MAX_LIST_BYTES)
         if first.status in (400, 405):  # fewer at a time, then: each registry has a limit, and its own way to say so
-            first = self._ask("GET", repository, "tags/list", what, MAX_LIST_BYTES)
-        for page in self._pages(repository, what, "*/*", first):
-            try:
-                listed = strict_json.loads(page.body, max_bytes=MAX_LIST_BYTES).get("tags")
-            except Malformed as error:
-                raise Malformed(f"The registry's list of the tags of {self.host}/{repository}: {error}") from error
-            for tag in listed if isinstance(listed, list) else [] if listed is None else [listed]:
-                number += 1
-                if not isinstance(tag, str) or not is_tag(tag):
-                    raise Malformed(f"The registry lists something that is no tag of {self.host}/{repository}.")
-                if number > MAX_TAGS:
+            path = "tags/list"
+            first = self._ask("GET", repository, path, what, MAX_LIST_BYTES)
+        for _ in range(MAX_PAGES):
+            is_linked = bool(_next_page(first))
+            for page in self._pages(repository, what, "*/*", first):
+                listed = self._listed_tags(page, repository)
+                fresh = [tag for tag in dict.fromkeys(listed) if tag not in seen]
+                seen.update(fresh)
+                if len(seen) > MAX_TAGS:
                     raise TooLarge(f"{self.host}/{repository} has more than {MAX_TAGS} tags.")
-                yield tag
+                yield from fresh
+            # go-containerregistry (`crane registry serve`) cuts the list where it was told to, without a Link, and
+            # begins anew after the last one.
+            if is_linked or path == "tags/list" or len(listed) != _TAGS_AT_A_TIME or not fresh:
+                return
+            first = self._ask("GET", repository, f"{path}&last={listed[-1]}", what, MAX_LIST_BYTES)
+        raise Malformed(f"The registry never ends {what}.")
+
+    def _listed_tags(self, page: Answer, repository: str) -> list[str]:
+        try:
+            listed = strict_json.loads(page.body, max_bytes=MAX_LIST_BYTES).get("tags")
+        except Malformed as error:
+            raise Malformed(f"The registry's list of the tags of {self.host}/{repository}: {error}") from error
+        tags = listed if isinstance(listed, list) else [] if listed is None else [listed]
+        found = [tag for tag in tags if isinstance(tag, str) and is_tag(tag)]
+        if len(found) != len(tags):
+            raise Malformed(f"The registry lists something that is no tag of {self.host}/{repository}.")
+        return found
 
     def referrers(self, repository: str, digest: str) -> tuple[Descriptor, ...]:
         """By the API where there is one, else by the fallback tag `sha256-<hex>`, which must be an index."""
@@ -238,6 +255,8 @@ class Registry:
         if answer.status == 401:
             sent = self._authorizer.answer(answer, repository, sent)
             answer = send(authorization=sent)
+            if answer.status == 401:
+                self._authorizer.check_password(sent)
         if answer.status == 401 or (answer.status == 403 and method != "HEAD"):
             raise Unauthorized(
                 f"The registry {self.host} does not let us read {what} (it answered {answer.status}). "

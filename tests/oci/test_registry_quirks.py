@@ -172,6 +172,16 @@ def test_a_registry_that_gives_fewer_at_a_time_is_asked_without_a_number(
     assert list(registry.tags(REPOSITORY)) == tags
 
 
+@pytest.mark.parametrize("number", [999, 1000, 2000, 2500])
+def test_a_list_that_is_cut_without_a_link_is_read_on_after_its_last_tag(
+    fake: FakeRegistry, registry: Registry, tags: list[str], number: int
+) -> None:
+    """go-containerregistry's (`crane registry serve`), which begins anew after the last tag of all."""
+    fake.repository(REPOSITORY).tags = dict.fromkeys([f"v{n:04}" for n in range(number)], next(iter(tags)))
+    fake.page_size, fake.links, fake.begins_anew = 1000, False, True
+    assert list(registry.tags(REPOSITORY)) == [f"v{n:04}" for n in range(number)]
+
+
 # -- media types ------------------------------------------------------------------------------------------------------
 
 

@@ -60,6 +60,7 @@ class FakeRegistry:
         self.max_page = 10_000  # n above it is an error 400
         self.link_base = ""  # what Link begins with: "" is relative
         self.links = True  # whether there is one
+        self.begins_anew = False  # whether the list after its last tag is the whole list again
         self.referrers_status = 404  # without the API
         self.retry_after = "7"
         self.retry_date = format_datetime(dt.datetime.now(dt.UTC) + dt.timedelta(seconds=1000), usegmt=True)
@@ -309,7 +310,8 @@ class _Handler(Misbehaving):
         last, n = query.get("last", [""])[0], int(query.get("n", ["0"])[0])
         if n > self.fake.max_page:
             return self._error(400, "PAGINATION_NUMBER_INVALID")
-        rest = [tag for tag in sorted(repository.tags) if tag > last and tag not in self.fake.unlisted]
+        listed = [tag for tag in sorted(repository.tags) if tag not in self.fake.unlisted]
+        rest = [tag for tag in listed if tag > last] or (listed if self.fake.begins_anew else [])
         page, more = rest[: self.fake.page_size], rest[self.fake.page_size :]
         path = self.fake.link_base + urlsplit(self.path).path
         link = {"Link": f'<{path}?n={len(page)}&last={page[-1]}>; rel="next"'} if more and self.fake.links else {}
