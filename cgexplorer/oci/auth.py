@@ -66,6 +66,11 @@ class Authorizer:
             self._kept[repository] = (text, self._transport.patience.clock() + life_s * 0.8)
             return text
 
+    def check_password(self, refused: str) -> None:
+        """Raises `Unauthorized` when the header that did not help was a user's name and password."""
+        if refused.startswith("Basic "):
+            raise Unauthorized(self._sentence("refuses the credentials"))
+
     def _bearer(self, challenge: dict[str, str], repository: str) -> tuple[str, int]:
         realm = challenge.get("realm", "")
         self._transport.origins.of(realm)  # refused before anything is sent
@@ -88,6 +93,13 @@ class Authorizer:
             authorization = credentials.basic() if credentials else ""
             answer = self._transport.send("GET", url, max_bytes=MAX_TOKEN_BYTES, authorization=authorization)
         if answer.status != 200:
+            if self._credentials and not credentials:
+                own, service = split(self._base)[1], netloc(*split(realm)[:3])
+                raise Unauthorized(
+                    f"The registry {own} gives no token for {repository}: its token service {service} answered "
+                    f"{answer.status}. The credentials were not sent there, because it is another host. If it may "
+                    "see them: manage.py add_registry --token-service"
+                )
             raise Unauthorized(
                 self._sentence(f"gives no token for {repository} (its token service {host} answered {answer.status})")
             )
