@@ -139,14 +139,34 @@ def use_database(name: str, *, fresh: bool = False) -> None:
         data = settings.CGEXPLORER_HOME / "postgres"
         embedded_pg.ensure_running(data)
         if fresh:
-            with psycopg.connect(embedded_pg.conninfo(data, "postgres"), autocommit=True) as connection:
-                connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+            drop_database(name)
         embedded_pg.ensure_database(data, name)
         settings.DATABASES["default"]["NAME"] = name
     django.setup()
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0, interactive=False)
+
+
+def drop_database(name: str) -> None:
+    """Of the embedded server; one that DATABASE_URL names is its owner's."""
+    from django.conf import settings
+
+    from cgexplorer import embedded_pg
+
+    if "DATABASE_URL" not in os.environ:
+        server = embedded_pg.conninfo(settings.CGEXPLORER_HOME / "postgres", "postgres")
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name)))
+
+
+def print_table(results: list[Result]) -> None:
+    width = max(len(result.name) for result in results)
+    for result in results:
+        print(
+            f"{result.name:{width}}  {result.value:9.2f} {result.unit}   x{result.ratio:<8} of "
+            f"{result.against} ({result.against_value} {result.unit})"
+        )
 
 
 def main() -> None:
@@ -157,12 +177,7 @@ def main() -> None:
     results = [*bench_verify.figures(), *documents(), *ingestion_and_pages(), *bench_sync.figures(), *fleet]
     OUTPUT.parent.mkdir(exist_ok=True)
     OUTPUT.write_text(json.dumps([asdict(result) for result in results], indent=1))
-    width = max(len(result.name) for result in results)
-    for result in results:
-        print(
-            f"{result.name:{width}}  {result.value:9.2f} {result.unit}   x{result.ratio:<8} of "
-            f"{result.against} ({result.against_value} {result.unit})"
-        )
+    print_table(results)
     print(f"\n{len(results)} figures in {OUTPUT}", file=sys.stderr)
 
 
