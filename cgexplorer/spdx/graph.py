@@ -10,7 +10,7 @@ from __future__ import annotations
 import struct
 import sys
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Collection, Iterable, Iterator
 
 import zstandard
@@ -76,13 +76,16 @@ class Reverse:
     """The edges by their target: build it once for a page that asks for several nodes."""
 
     def __init__(self, graph: Graph) -> None:
-        self._edges: dict[int, list[tuple[int, int]]] = {}
-        for source, kind, target in zip(graph.source, graph.type, graph.target, strict=True):
-            self._edges.setdefault(target, []).append((kind, source))
+        # Places of edges, sorted by target: several times faster to make than lists by target.
+        self._graph = graph
+        self._places = sorted(range(len(graph.target)), key=graph.target.__getitem__)
+        self._targets = list(map(graph.target.__getitem__, self._places))
 
     def parents(self, node: int, types: Collection[int] | None = None) -> list[tuple[int, int]]:
         """The (type, source) of every edge that arrives at `node`."""
-        return [pair for pair in self._edges.get(node, ()) if types is None or pair[0] in types]
+        places = self._places[bisect_left(self._targets, node) : bisect_right(self._targets, node)]
+        pairs = [(self._graph.type[place], self._graph.source[place]) for place in places]
+        return [pair for pair in pairs if types is None or pair[0] in types]
 
 
 def parents(graph: Graph, node: int, types: Collection[int] | None = None) -> list[tuple[int, int]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from functools import cached_property
 from typing import Literal
 
 import msgspec
@@ -57,12 +58,12 @@ class Tree(msgspec.Struct, frozen=True):
 def tree(sbom: Sbom) -> Tree:
     """The first level of each tree."""
     view = _View(sbom)
-    kinds = Counter(spdx.RELATIONSHIP_TYPES[kind] for kind in view.graph.type)
+    kinds = [(spdx.RELATIONSHIP_TYPES[kind], count) for kind, count in Counter(view.graph.type).items()]
     return Tree(
         contents=view.contents(),
         builds=view.builds(),
         depends=view.level(view.roots(), "depends"),
-        relationships=tuple(sorted(kinds.items(), key=lambda pair: (-pair[1], pair[0]))),
+        relationships=tuple(sorted(kinds, key=lambda pair: (-pair[1], pair[0]))),
         roles=tuple((str(role), count) for role in Role if (count := view.roles[role])),
     )
 
@@ -77,8 +78,11 @@ class _View:
     def __init__(self, sbom: Sbom) -> None:
         self.packages = contents.elements(sbom)
         self.graph: Graph = contents.graph(sbom)
-        self.above = graphs.Reverse(self.graph)
         self.roles = Counter(package.role for package in self.packages)
+
+    @cached_property
+    def above(self) -> graphs.Reverse:
+        return graphs.Reverse(self.graph)
 
     def below(self, node: int, by: By) -> list[int]:
         """Packages one level down; a hidden folder stands for what is in it."""
@@ -127,19 +131,24 @@ class _View:
 
     def builds(self) -> tuple[Build, ...]:
         made: dict[int, list[int]] = {}
-        for source, kind, target in zip(self.graph.source, self.graph.type, self.graph.target, strict=True):
-            if kind == spdx.DESCRIBED_BY and 0 <= source < len(self.packages) and 0 <= target < len(self.packages):
+        for source, target in self._edges(spdx.DESCRIBED_BY):
+            if 0 <= target < len(self.packages):
                 made.setdefault(target, []).append(source)
         builds = [self._build(definition, packages) for definition, packages in made.items()]
         described = {package for packages in made.values() for package in packages}
-        others = [
-            source
-            for source, kind in zip(self.graph.source, self.graph.type, strict=True)
-            if kind == spdx.GENERATED_FROM and 0 <= source < len(self.packages) and source not in described
-        ]
+        others = [source for source, _ in self._edges(spdx.GENERATED_FROM) if source not in described]
         if others:
             builds.append(self._build(None, list(dict.fromkeys(others))))
         return tuple(sorted(builds, key=lambda build: build.definition.package.name if build.definition else "~"))
+
+    def _edges(self, *types: int) -> list[tuple[int, int]]:
+        """(source, target) of the edges of these types that leave a package."""
+        graph = self.graph
+        return [
+            (graph.source[place], graph.target[place])
+            for place, kind in enumerate(graph.type)
+            if kind in types and 0 <= graph.source[place] < len(self.packages)
+        ]
 
     def _build(self, definition: int | None, packages: list[int]) -> Build:
         sources = dict.fromkeys(
@@ -156,14 +165,7 @@ class _View:
 
     def roots(self) -> list[int]:
         """Packages with dependencies that no other package depends on; in a ring, all of it."""
-        with_some = {
-            source
-            for source, kind in zip(self.graph.source, self.graph.type, strict=True)
-            if kind in DEPENDENCIES and 0 <= source < len(self.packages)
-        }
-        depended = {
-            target
-            for source, kind, target in zip(self.graph.source, self.graph.type, self.graph.target, strict=True)
-            if kind in DEPENDENCIES and source != target
-        }
+        edges = self._edges(*DEPENDENCIES)
+        with_some = {source for source, _ in edges}
+        depended = {target for source, target in edges if source != target}
         return sorted(with_some - depended or with_some)
