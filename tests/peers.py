@@ -32,8 +32,8 @@ http: {addr: "%s"}
 
 @contextmanager
 def debian(folder: Path, *, htpasswd: bool = False, more: str = "") -> Iterator[str]:
-    """host:port of Debian's docker-registry with empty storage, or a skip. It has no referrers API, and no deletion
-    of a tag that leaves its manifest. `more` is added to its configuration."""
+    """host:port of Debian's docker-registry with empty storage, or a skip. It has no referrers API. `more` is added to
+    its configuration."""
     binary = shutil.which("docker-registry") or shutil.which("docker-registry", path="/usr/bin")
     if binary is None:
         pytest.skip("Debian's docker-registry is not installed")
@@ -65,7 +65,10 @@ class Pusher:
     """What `docker push` does, in short. `authorization` gives the header for a repository."""
 
     def __init__(self, host: str, authorization: Callable[[str], str] = lambda _: "") -> None:
-        self._host, self._authorization = host, authorization
+        self._authorization = authorization
+        # No connection outlives its answer, so there is nothing to close.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        self._client = httpx.Client(base_url=f"http://{host}", trust_env=False, verify=False, limits=limits)
 
     def load(self, source: MemorySource, repository: str) -> None:
         """All that a source in memory holds: blobs, manifests without children, indexes, tags."""
@@ -105,13 +108,16 @@ class Pusher:
         self._good("PUT", where, repository, content=raw, headers={"Content-Type": kind})
         return digest
 
-    def delete(self, repository: str, digest: str) -> None:
-        """The manifest, and with it every tag that points to it."""
-        self._good("DELETE", f"/v2/{repository}/manifests/{digest}", repository)
+    def delete(self, repository: str, tag: str, digest: str) -> None:
+        """The tag; where that cannot be (docker-registry), the manifest and with it every tag that points to it."""
+        if not self._send("DELETE", f"/v2/{repository}/manifests/{tag}", repository).is_success:
+            self._good("DELETE", f"/v2/{repository}/manifests/{digest}", repository)
 
     def _good(self, method: str, where: str | httpx.URL, repository: str, **more: Any) -> httpx.Response:
-        headers = {**more.pop("headers", {}), "Authorization": self._authorization(repository)}
-        with httpx.Client(base_url=f"http://{self._host}", trust_env=False) as client:
-            answer = client.request(method, where, headers=headers, **more)
+        answer = self._send(method, where, repository, **more)
         assert answer.is_success, answer.text
         return answer
+
+    def _send(self, method: str, where: str | httpx.URL, repository: str, **more: Any) -> httpx.Response:
+        headers = {**more.pop("headers", {}), "Authorization": self._authorization(repository)}
+        return self._client.request(method, where, headers=headers, **more)

@@ -1,33 +1,44 @@
-"""Rounds over a repository of a registry that we did not write: Debian's docker-registry."""
+"""Rounds over a repository of registries that we did not write: Debian's, which has no referrers API, and
+go-containerregistry's, which has."""
 
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from django.utils import timezone
 
-from cgexplorer import sync
+from cgexplorer import ingest, sync
 from cgexplorer.oci.docker_config import Credentials
 from cgexplorer.oci.errors import NotFound, Unauthorized
 from cgexplorer.oci.registry import Registry, connect
-from cgexplorer.store.models import Image, Manifest, Sync, Tag
+from cgexplorer.store.models import Evidence, Image, Manifest, Sbom, Sync, Tag
 from cgexplorer.store.queries import follows as queries
 from cgexplorer.store.queries import history
 from cgexplorer.store.queries.follows import SyncProgress
 from cgexplorer.store.record import follows, syncs
+from cgexplorer.verify.cli import main
 from tests import peers
-from tests.ingesting import allow, signed_image
+from tests.fakes.sigstore import GITHUB, SPDX, WORKFLOW
+from tests.fakes.source import MemorySource
+from tests.ingesting import allow, signed_image, sigstore, spdx
 
 pytestmark = pytest.mark.django_db
 _numbers = itertools.count()
 
 
+@pytest.fixture(scope="module", params=[peers.debian, peers.with_referrers], ids=["debian", "go-containerregistry"])
+def host(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with request.param(tmp_path_factory.mktemp("registry")) as running:
+        yield running
+
+
 @pytest.fixture(scope="module")
-def host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with peers.debian(tmp_path_factory.mktemp("docker-registry")) as running:
+def with_referrers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with peers.with_referrers(tmp_path_factory.mktemp("registry")) as running:
         yield running
 
 
@@ -43,10 +54,13 @@ class Followed:
         self.pusher.load(source, self.repository)
         return source.tagged[tag]
 
+    def connected(self) -> Registry:
+        return connect(self.host, insecure=frozenset([self.host]))
+
     def round(self, source: Registry | None = None) -> SyncProgress:
         follows.follow(follows.read(self.name), timezone.now())
         found, _ = syncs.queue(self.name)
-        with source or connect(self.host, insecure=frozenset([self.host])) as asked:
+        with source or self.connected() as asked:
             sync.work(found, asked)
         return queries.progress([Sync.objects.get(pk=found.pk)])[0]
 
@@ -91,7 +105,7 @@ def test_a_moved_tag_is_fetched_and_the_move_is_kept(followed: Followed) -> None
 def test_a_deleted_tag_is_gone_and_its_digest_stays_browsable(followed: Followed) -> None:
     kept, deleted = followed.push("1.0", "openssl@1.0"), followed.push("1.1", "openssl@1.1")
     followed.round()
-    followed.pusher.delete(followed.repository, deleted)
+    followed.pusher.delete(followed.repository, "1.1", deleted)
     assert followed.round().gone == 1
     assert tagged() == {"1.0": kept}
     assert Manifest.objects.filter(digest=deleted, state="verified").exists()
@@ -119,3 +133,78 @@ def test_a_password_that_is_no_longer_right_leaves_what_is_stored_as_it_was(tmp_
             followed.round(known("mistyped"))
     assert tagged() == {"1.0": pushed}
     assert Manifest.objects.get().state == "verified"
+
+
+# -- the referrers API ------------------------------------------------------------------------------------------------
+
+
+def signed_by_bundles(tag: str = "latest") -> MemorySource:
+    """As cosign 3 signs: an image with a signature and an SBOM attached, and no tags beside its own."""
+    source, one = MemorySource(), sigstore()
+    digest = source.push_image(tag)
+    source.refer(digest, json.dumps(one.bundle(digest, one.leaf())).encode())
+    source.refer(digest, json.dumps(one.bundle(digest, one.leaf(), SPDX, spdx("openssl@3.3.1-r0"))).encode())
+    return source
+
+
+def test_what_is_attached_as_a_referrer_is_verified_by_a_round(with_referrers: str) -> None:
+    allow(pattern=f"{with_referrers}/*")
+    followed = Followed(with_referrers, "team/bundles")
+    followed.pusher.load(signed_by_bundles(), followed.repository)
+    assert followed.round().fetched == 1
+    assert Manifest.objects.get().state == "verified"
+    assert set(Evidence.objects.values_list("form", "kind", "state")) == {
+        ("bundle", "signature", "verified"),
+        ("bundle", "attestation", "verified"),
+    }
+    assert Sbom.objects.get().packages.searchable
+
+
+def test_an_image_without_referrers_is_unsigned_by_the_answer_of_the_api(with_referrers: str) -> None:
+    followed = Followed(with_referrers, "team/unsigned")
+    source = MemorySource()
+    source.push_image("latest")
+    followed.pusher.load(source, followed.repository)
+    followed.round()
+    assert Manifest.objects.get().state == "unsigned"
+
+
+def test_a_signature_that_is_attached_later_is_found_when_the_registry_is_asked_again(with_referrers: str) -> None:
+    allow(pattern=f"{with_referrers}/*")
+    followed = Followed(with_referrers, "team/later")
+    signed = signed_by_bundles()
+    digest = signed.tagged["latest"]
+    bare = MemorySource()
+    assert bare.push_image("latest") == digest
+    followed.pusher.load(bare, followed.repository)
+    followed.round()
+    assert Manifest.objects.get().state == "unsigned"
+    followed.pusher.load(signed, followed.repository)
+    with followed.connected() as asked:
+        ingest.reverify(Manifest.objects.get(), now=timezone.now(), live=asked)
+    assert Manifest.objects.get().state == "verified"
+
+
+def test_the_verifier_without_a_store_reads_referrers_too(
+    with_referrers: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    peers.Pusher(with_referrers).load(signed_by_bundles(), "team/alone")
+    (tmp_path / "root.json").write_bytes(sigstore().trusted_root())
+    signer = ["--certificate-identity", WORKFLOW, "--certificate-oidc-issuer", GITHUB]
+    trust = ["--trusted-root", str(tmp_path / "root.json"), "--allow-http-registry"]
+    reference = f"{with_referrers}/team/alone:latest"
+    assert main(["verify", *signer, *trust, reference]) == 0
+    assert main(["verify-attestation", "--type", "spdxjson", *signer, *trust, reference]) == 0
+    capsys.readouterr()
+
+
+def test_more_tags_than_are_asked_for_at_once_are_all_found(with_referrers: str) -> None:
+    source = MemorySource()
+    digest = source.push_image("v0000")
+    pusher = peers.Pusher(with_referrers)
+    pusher.load(source, "team/many")
+    names = [f"v{number:04}" for number in range(1001)]
+    for name in names[1:]:
+        pusher.manifest("team/many", source.manifests[digest], name)
+    with connect(with_referrers, insecure=frozenset([with_referrers])) as registry:
+        assert list(registry.tags("team/many")) == names

@@ -17,39 +17,18 @@ from django.db import transaction
 from cgexplorer.export import layout as layouts
 from cgexplorer.oci import digest as digests
 from cgexplorer.oci.layout import Layout
-from cgexplorer.oci.manifest import OCI_MANIFEST, Descriptor
 from cgexplorer.store.models import Evidence, Follow, IndexEntry, Manifest, Payload, SbomPackages, Tag
 from cgexplorer.store.queries import layouts as queries
 from cgexplorer.store.record.policies import PolicyFields, policy
 from cgexplorer.store.record.trust_roots import trust_root
 from tests.export.bundles import cosign
-from tests.fakes.sigstore import BUNDLE, GITHUB
+from tests.fakes.sigstore import GITHUB
 from tests.fakes.source import MemorySource
 from tests.ingesting import LATER, NAME, NOW, allow, attest, fetch, sign, signed_image, sigstore, spdx
 from tests.test_commands import run
 from tests.test_ingest_indexes import entry, of_buildkit, push_index
 
 pytestmark = pytest.mark.django_db
-
-
-class WithReferrers(MemorySource):
-    """A registry that has the referrers API."""
-
-    def refer(self, subject: str, content: bytes, media_type: str = BUNDLE) -> str:
-        described = {"mediaType": OCI_MANIFEST, "digest": subject, "size": 7}
-        layers = [self.push_blob(content, media_type)]
-        return self._push(
-            {"mediaType": OCI_MANIFEST, "config": self.push_blob(b"{}"), "layers": layers, "subject": described}, ""
-        )
-
-    def referrers(self, repository: str, digest: str) -> tuple[Descriptor, ...]:
-        self._ask("referrers")
-        found = {key: json.loads(raw).get("subject") for key, raw in self.manifests.items()}
-        return tuple(
-            Descriptor(OCI_MANIFEST, key, 1)
-            for key, subject in found.items()
-            if subject and subject["digest"] == digest
-        )
 
 
 def rows() -> dict[str, list[Any]]:
@@ -84,9 +63,9 @@ def there_and_back(fill: Callable[[], None], folder: Path, *names: str) -> tuple
     return before, rows()
 
 
-def a_whole_index() -> WithReferrers:
+def a_whole_index() -> MemorySource:
     """An index in an index, BuildKit's manifest, a platform under a tag of its own, signatures in every place."""
-    source, one = WithReferrers(), sigstore()
+    source, one = MemorySource(), sigstore()
     amd64 = signed_image("openssl@3.3.1-r0", "zlib@1.3-r0", tag="only-amd64", into=source)
     assert amd64 is source
     first = source.tagged["only-amd64"]
@@ -192,7 +171,7 @@ def test_the_same_store_gives_the_same_bytes(tmp_path: Path) -> None:
 
 def test_what_could_not_be_read_at_the_source_is_not_taken_for_absent_after_the_journey(tmp_path: Path) -> None:
     allow()
-    source = WithReferrers()
+    source = MemorySource()
     source.push_image("latest")
     source.unreachable.add("referrers")
     before, after = there_and_back(lambda: store(source, "latest"), tmp_path / "out", f"{NAME}:latest")

@@ -12,6 +12,7 @@ from cgexplorer.oci.errors import NotFound, Unreachable
 from cgexplorer.oci.evidence import Evidence, Kind
 from cgexplorer.oci.manifest import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest
 
+BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
 CONFIG = "application/vnd.oci.image.config.v1+json"
 
 
@@ -61,6 +62,14 @@ class MemorySource:
         tag = subject.replace(":", "-") + suffix
         self._push({"mediaType": OCI_MANIFEST, "config": self.push_blob(b"{}"), "layers": layers}, tag)
 
+    def refer(self, subject: str, content: bytes, media_type: str = BUNDLE) -> str:
+        """Store this as cosign 3 does: a manifest of its own whose subject is the image. Gives its digest."""
+        described = {"mediaType": OCI_MANIFEST, "digest": subject, "size": len(self.manifests[subject])}
+        layers = [self.push_blob(content, media_type)]
+        return self._push(
+            {"mediaType": OCI_MANIFEST, "config": self.push_blob(b"{}"), "layers": layers, "subject": described}, ""
+        )
+
     def _push(self, body: dict[str, Any], tag: str) -> str:
         raw = json.dumps({"schemaVersion": 2, **body}).encode()
         digest = digests.of(raw)
@@ -87,7 +96,12 @@ class MemorySource:
 
     def referrers(self, repository: str, digest: str) -> tuple[Descriptor, ...]:
         self._ask("referrers")
-        return ()
+        subjects = {key: json.loads(raw).get("subject") for key, raw in self.manifests.items()}
+        return tuple(
+            Descriptor(OCI_MANIFEST, key, len(self.manifests[key]))
+            for key, subject in subjects.items()
+            if subject and subject["digest"] == digest
+        )
 
     def _found[T](self, shelf: dict[str, T], name: str) -> T:
         self._ask(name)
