@@ -43,7 +43,7 @@ class Query(msgspec.Struct, frozen=True):
 
     @property
     def is_purl(self) -> bool:
-        """A purl names one component exactly: no part of a name, no source package."""
+        """A purl names one component or source exactly: no part of a name."""
         return self.namespace is not None
 
     @property
@@ -62,7 +62,7 @@ def parse(text: str, versions: str = "", ecosystem: str = "") -> Query:
         openssl                     every version
         openssl<3.3.2               also `openssl < 3.3.2`, `openssl >=1.0,<2`, `openssl@3.3.1-r0`, `openssl 3.3.1-r0`
         openssl vers:apk/<3.3.2-r0  the range says its ecosystem
-        pkg:apk/wolfi/openssl       a purl names one component; `@version` and qualifier arch narrow it
+        pkg:apk/wolfi/openssl       a purl names one component or source; `@version` and qualifier arch narrow it
         license:GPL-* role:module   beside a name or without one; `query_filters` lists them
 
     Raises QueryError. Sources: purl-spec, VERS specification.

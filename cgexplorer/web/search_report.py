@@ -104,10 +104,11 @@ def _both(answer: Answer) -> tuple[tuple[tuple[Hit, ...], str], ...]:
 
 
 def subject(answer: Answer) -> str:
-    """`openssl < 3.3.2 (apk order)`"""
+    """`openssl < 3.3.2 (apk order)`, `license:GPL-* (apk)`"""
     query = answer.query
-    order = f" ({' and '.join(answer.names.ecosystems)} order)" if query.versions and answer.names.ecosystems else ""
-    return f"{query}{order}"
+    if query.versions and answer.names.ecosystems:
+        return f"{query} ({' and '.join(answer.names.ecosystems)} order)"
+    return f"{query} ({query.ecosystem})" if query.ecosystem else str(query)
 
 
 def headline(answer: Answer) -> str:

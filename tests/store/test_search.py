@@ -57,9 +57,12 @@ def test_a_package_answers_to_the_source_it_was_built_from() -> None:
     assert (hit.name, hit.matched_by) == ("libssl3", "built from")
 
 
-def test_a_purl_does_not_answer_for_other_packages_of_its_source() -> None:
-    image_with("cgr.dev/chainguard/git", make.package("1", make.component("libssl3"), built_from="openssl"))
-    assert not search(parse("pkg:apk/wolfi/openssl")).hits
+def test_a_purl_answers_for_what_was_built_from_it_in_its_own_namespace() -> None:
+    for namespace in ("wolfi", "alpine"):
+        libssl3 = make.component("libssl3", namespace=namespace)
+        image_with(f"cgr.dev/{namespace}/git", make.package("1", libssl3, built_from="openssl"))
+    (hit,) = search(parse("pkg:apk/wolfi/openssl")).hits
+    assert (hit.namespace, hit.name, hit.matched_by) == ("wolfi", "libssl3", "built from")
 
 
 def test_a_purl_means_one_namespace_and_one_architecture() -> None:
@@ -293,6 +296,11 @@ def test_a_misspelt_name_brings_names_like_it() -> None:
     image_with("cgr.dev/chainguard/a", make.package("1"), make.package("1", make.component("zlib")))
     answer = search(parse("opensll"))
     assert (answer.hits, answer.names.like_it) == ((), ("openssl",))
+
+
+def test_a_misspelt_source_brings_the_source() -> None:
+    image_with("cgr.dev/chainguard/git", make.package("1", make.component("libcrypto3"), built_from="openssl"))
+    assert search(parse("opensl")).names.like_it == ("openssl",)
 
 
 def test_a_name_that_is_known_brings_no_others() -> None:

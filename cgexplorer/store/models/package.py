@@ -52,6 +52,13 @@ class Package(models.Model):
             # Hashed: both are as long as a document wants, and a B-tree refuses entries over 2,704 bytes.
             HashIndex(fields=["purl"], name="package_purl"),
             HashIndex(fields=["built_from"], name="package_built_from", condition=~Q(built_from="")),
+            GinIndex(
+                fields=["built_from"],
+                name="package_built_from_trgm",
+                opclasses=["gin_trgm_ops"],
+                fastupdate=False,
+                condition=~Q(built_from=""),
+            ),
             HashIndex(fields=["checksum"], name="package_checksum", condition=Q(checksum__isnull=False)),
             GinIndex(fields=["supplier"], name="package_supplier_trgm", opclasses=["gin_trgm_ops"], fastupdate=False),
         ]

@@ -64,9 +64,8 @@ def names(query: Query, *, by_part: bool = False) -> Names:
         return _by_part(query)
     components = _components(query)
     packages = _packages(query, components, "name")
-    if not query.is_purl:
-        seen = {package.id for package in packages}
-        packages += [package for package in _built_from(query) if package.id not in seen]
+    seen = {package.id for package in packages}
+    packages += [package for package in _built_from(query) if package.id not in seen]
     if not packages and not components and query.can_match_part:
         by_part_of_it = _by_part(query)
         found = by_part_of_it.found or by_part_of_it.unordered
@@ -75,11 +74,13 @@ def names(query: Query, *, by_part: bool = False) -> Names:
 
 
 def _names_like(query: Query) -> tuple[str, ...]:
-    """Names a slip of the finger away from this one, the nearest first."""
+    """Names, of sources too, a slip of the finger away from this one, the nearest first."""
     found = rows(
-        "SELECT name FROM store_component WHERE name %% %s AND %s IN ('', ecosystem)"
-        " GROUP BY name ORDER BY similarity(name, %s) DESC, name LIMIT %s",
-        [query.name, query.ecosystem, query.name, MAX_NAMES_LIKE],
+        "SELECT name FROM (SELECT name FROM store_component WHERE name %% %s AND %s IN ('', ecosystem)"
+        " UNION SELECT p.built_from FROM store_package p JOIN store_component c ON c.id = p.component_id"
+        " WHERE p.built_from <> '' AND p.built_from %% %s AND %s IN ('', c.ecosystem)) alike"
+        " ORDER BY similarity(name, %s) DESC, name LIMIT %s",
+        [query.name, query.ecosystem, query.name, query.ecosystem, query.name, MAX_NAMES_LIKE],
     )
     return tuple(name for (name,) in found)
 
@@ -156,7 +157,10 @@ def _packages(query: Query, components: list[tuple[int, str]], matched_by: Match
 
 
 def _built_from(query: Query) -> list[Found]:
-    """libssl3 answers to openssl. One name is one source, so its packages are few enough to be judged one by one."""
+    """libssl3 answers to openssl, and to `pkg:apk/wolfi/openssl`: that is how advisories name a source.
+
+    One name is one source, so its packages are few enough to be judged one by one.
+    """
     asked, parameters = conditions(query.filters)
     sources = rows(
         f"SELECT {_COLUMNS} WHERE p.built_from <> '' AND p.built_from = ANY(%s) AND %s IN ('', c.ecosystem)"
@@ -165,7 +169,7 @@ def _built_from(query: Query) -> list[Found]:
     )
     found = _found(sources, "built from")
     _check_number(found, query)
-    return found
+    return [one for one in found if not query.is_purl or one.namespace == query.namespace]
 
 
 def _version_condition(ecosystem: str, wanted: VersionRange | None) -> tuple[str, list[object]]:
