@@ -13,10 +13,11 @@ from cgexplorer.oci import docker_config
 from cgexplorer.oci import registry as live
 from cgexplorer.oci.docker_config import Credentials
 from cgexplorer.oci.errors import Unauthorized, Unreachable
-from cgexplorer.oci.origin import Trusted
+from cgexplorer.oci.origin import PARALLEL_PER_HOST, Trusted
 from cgexplorer.oci.patience import Patience
 from cgexplorer.oci.reference import Reference, check_host
 from cgexplorer.sealing import Box, CannotOpen
+from cgexplorer.store.host_slots import HostSlots
 from cgexplorer.store.models import Registry
 from cgexplorer.store.queries import registries as stored
 from cgexplorer.store.record import registries as record
@@ -28,10 +29,14 @@ def connect(reference_or_host: Reference | str, *, patience: Patience | None = N
 
     Raises `Unreachable` with `retry_after_s` while the registry has asked for silence (Retry-After), in this or in
     another process; what it asks for now is kept for all. Raises `Unauthorized` when credentials cannot be used.
+
+    A host gets at most three requests at the same time from all processes together.
     """
     host = check_host(reference_or_host) if isinstance(reference_or_host, str) else reference_or_host.registry
     row = stored.one(host)
     _heed(row)
+    patience = patience or Patience()
+    slots = HostSlots(PARALLEL_PER_HOST, patience.stop)
     source = live.connect(
         host,
         trusted=trusted(),
@@ -39,8 +44,9 @@ def connect(reference_or_host: Reference | str, *, patience: Patience | None = N
         token_service=row.token_service if row is not None else "",
         docker_config=docker_config.default_path(),
         patience=patience,
+        turn=slots.slot,
     )
-    with source:
+    with slots, source:
         try:
             yield source
         finally:

@@ -144,6 +144,7 @@ def unchanged(remote: Remote) -> Result:
 def first(remote: Remote) -> list[Result]:
     """Digests a second from nothing to searchable, by two worker processes that were started before."""
     from cgexplorer import sync_jobs
+    from cgexplorer.oci import origin
     from cgexplorer.store.models import Sync
     from cgexplorer.store.queries import follows as queries
     from tests.working import worker
@@ -165,6 +166,7 @@ def first(remote: Remote) -> list[Result]:
     assert (end.state, end.fetched, end.verified, end.failed) == ("done", FIRST_TAGS, FIRST_TAGS, 0), end
     assert end.manifests == digests, end
     requests, peak = remote.since_last()
+    assert peak <= origin.PARALLEL_PER_HOST, f"{peak} requests at the same time"
     print(f"{len(requests)} requests in {took:.1f} s, at most {peak} at the same time", file=sys.stderr)
     bare = _replay(remote.host, requests)
     what = f"first sync of {FIRST_TAGS} tags x {len(PLATFORMS)} platforms, {PACKAGES} packages each, {WORKERS} workers"

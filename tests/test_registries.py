@@ -6,6 +6,7 @@ import datetime as dt
 import io
 import logging
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from django.utils import timezone
 
 from cgexplorer import registries
 from cgexplorer.oci.errors import Refused, Unauthorized, Unreachable
+from cgexplorer.oci.origin import PARALLEL_PER_HOST
 from cgexplorer.oci.patience import Patience
 from cgexplorer.store.models import Registry, RegistryCredential
 from cgexplorer.store.record import registries as record
@@ -65,6 +67,19 @@ def test_plain_http_and_a_private_address_need_a_listing(fake: FakeRegistry, mon
     add(monkeypatch, fake.host, "--access", "public")
     with pytest.raises(Refused):
         resolve(fake.host)
+
+
+def test_two_jobs_together_ask_a_host_for_three_things_at_a_time(fake: FakeRegistry) -> None:
+    record.registry(fake.host, access="insecure")
+    fake.latency_s = 0.02
+    with (
+        registries.connect(fake.host) as one,
+        registries.connect(fake.host) as other,
+        ThreadPoolExecutor(2 * PARALLEL_PER_HOST) as pool,
+    ):
+        answers = list(pool.map(lambda source: source.resolve(REPOSITORY, "latest"), [one, other] * 12))
+    assert len(answers) == len(fake.requests) == 24
+    assert fake.peak == PARALLEL_PER_HOST
 
 
 def test_a_private_registry_is_asked_by_https_only(fake: FakeRegistry, monkeypatch: pytest.MonkeyPatch) -> None:

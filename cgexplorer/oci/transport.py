@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Self
@@ -27,6 +28,8 @@ _REDIRECT = frozenset({301, 302, 303, 307, 308})
 _TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 # Two different values of these are two answers in one: which of them is meant would be our guess.
 _ONCE = frozenset({"content-type", "content-encoding", "docker-content-digest", "location"})
+
+type Turn = Callable[[str], AbstractContextManager[object]]  # of a host, held during a request to it
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -53,10 +56,13 @@ class Transport:
         patience: Patience | None = None,
         resolver: addresses.Resolver = addresses.system_resolver,
         tls: ssl.SSLContext | None = None,
+        turn: Turn = nullcontext,
     ) -> None:
+        """At most three requests to a host are under way at once; `turn` may make them wait for others' besides."""
         self.patience = patience or Patience()
         self.requests = 0  # sent so far; threads may lose one or another in the count
         self.failure: Unreachable | None = None  # of the last request that was given up
+        self._turn = turn
         self.origins = Origins(trusted or Trusted(), resolver, tls or _system_tls())
 
     def __enter__(self) -> Self:
@@ -152,7 +158,7 @@ class Transport:
                 "timeout": {"connect": patience.connect_s, "read": idle_s, "write": idle_s, "pool": patience.exchange_s}
             },
         )
-        with origin.slots:
+        with origin.slots, self._turn(origin.authority):
             self.requests += 1
             limits = Limits(patience.clock, patience.stop, origin.host, patience.connect_s + patience.first_byte_s)
             origin.wire.begin(limits)
