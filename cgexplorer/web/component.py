@@ -5,7 +5,8 @@ from __future__ import annotations
 import shlex
 from urllib.parse import urlencode
 
-from django.http import Http404, HttpRequest, HttpResponse
+import msgspec
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse, StreamingHttpResponse
 from django.views.decorators.http import require_safe
 from packageurl import PackageURL
 
@@ -19,8 +20,15 @@ from cgexplorer.store.queries.components import VersionUse
 from cgexplorer.store.queries.search import search
 from cgexplorer.web import search_report
 from cgexplorer.web.component_path import NO_TYPE, component_path
+from cgexplorer.web.images import csv_response
 from cgexplorer.web.render import render_page
 from cgexplorer.web.search import ROWS_A_PAGE, groups, position_in, position_text
+
+VERSIONS_SHOWN = 100
+VERSION_COLUMNS = (
+    "version", "has_order", "current_images", "current_digests", "images", "first_seen_at", "last_seen_at", "licenses",
+    "built_from",
+)  # fmt: skip
 
 
 @require_safe
@@ -36,12 +44,15 @@ def component_page(request: HttpRequest, ecosystem: str, path: str) -> HttpRespo
     versions = components.versions(component)
     purl = _purl(component, version)
     parts = component.ecosystem, component.namespace, component.name
+    shown = versions if request.GET.get("versions") == "all" else versions[:VERSIONS_SHOWN]
     explained = version or _newest(versions)
     context = {
         "explained": explained,
         "built": built_from(component, explained),
         "all_versions": component_path(*parts),
-        "version_rows": [(use, component_path(*parts, use.version)) for use in versions],
+        "version_rows": [(use, component_path(*parts, use.version)) for use in shown],
+        "more_versions": len(versions) - len(shown),
+        "of": f"{component.ecosystem or NO_TYPE}/{_path(component)}",
         "query": "?" + urlencode({"q": purl}),
         "command": f"manage.py search {shlex.quote(purl)}",
         "component": component,
@@ -55,6 +66,34 @@ def component_page(request: HttpRequest, ecosystem: str, path: str) -> HttpRespo
         "next": position_text(answer.after),
     }
     return render_page(request, "search/component.html", "rows", context)
+
+
+@require_safe
+def versions_csv(request: HttpRequest) -> StreamingHttpResponse:
+    component = _asked(request)
+    rows = (
+        (*(getattr(use, name) for name in VERSION_COLUMNS[:-2]), " / ".join(use.licenses), " / ".join(use.built_from))
+        for use in components.versions(component)
+    )
+    return csv_response(f"{component.name[:100]}-versions", VERSION_COLUMNS, rows)
+
+
+@require_safe
+def versions_json(request: HttpRequest) -> JsonResponse:
+    component = _asked(request)
+    rows = [msgspec.to_builtins(use) for use in components.versions(component)]
+    named = {"ecosystem": component.ecosystem, "namespace": component.namespace, "name": component.name}
+    return JsonResponse({"schema": "cgexplorer.versions/1", **named, "versions": rows})
+
+
+def _asked(request: HttpRequest) -> Component:
+    """`?of=apk/wolfi/openssl`. A path could not end in `.csv`: names of components may."""
+    ecosystem, _, path = request.GET.get("of", "").partition("/")
+    return _named("" if ecosystem == NO_TYPE else ecosystem, path)[0]
+
+
+def _path(component: Component) -> str:
+    return "/".join(filter(None, (component.namespace, component.name)))
 
 
 def _newest(versions: tuple[VersionUse, ...]) -> str:

@@ -89,6 +89,8 @@ PAGES = {
     "package-search-csv": Page(8, ask="q=openssl", kind=CSV),
     "package-search-json": Page(8, ask="q=openssl", kind=JSON),
     "component": Page(15, ("ecosystem", "path")),
+    "versions-csv": Page(3, ask="of=apk/wolfi/libssl3", kind=CSV),
+    "versions-json": Page(3, ask="of=apk/wolfi/libssl3", kind=JSON),
     "compare": Page(19, ask=f"from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64"),
     "compare-csv": Page(19, ask=f"from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64", kind=CSV),
     "compare-json": Page(19, ask=f"from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64", kind=JSON),

@@ -116,6 +116,26 @@ def test_a_component_shows_its_versions_and_who_holds_them(client: Client, go: s
     assert go in text
 
 
+def test_the_versions_of_a_component_are_exported(client: Client, go: str) -> None:
+    answer = json.loads(page(client, "/packages/versions.json", of="apk/wolfi/openssl"))
+    assert [(row["version"], row["current_images"]) for row in answer["versions"]] == [("3.3.5-r0", 1), ("3.3.1-r0", 1)]
+    response = client.get("/packages/versions.csv", {"of": "apk/wolfi/openssl"})
+    rows = list(csv.DictReader(b"".join(response.streaming_content).decode().splitlines()))
+    assert [row["version"] for row in rows] == ["3.3.5-r0", "3.3.1-r0"]
+
+
+@pytest.mark.parametrize("of", ["", "apk", "apk/nothing", "-/x", "\0/\0"])
+def test_versions_of_an_unknown_component_are_not_found(client: Client, db: None, of: str) -> None:
+    assert client.get("/packages/versions.json", {"of": of}).status_code == 404
+
+
+def test_more_than_a_hundred_versions_are_shown_when_asked_for(client: Client) -> None:
+    make.sbom(make.manifest(make.image()), *(make.package(f"1.{number}-r0") for number in range(101)))
+    path = component_path("apk", "wolfi", "openssl")
+    assert "100 of 101 versions shown" in page(client, path)
+    assert "1.0-r0" in page(client, path, versions="all")
+
+
 def test_a_version_of_a_component_shows_only_its_images(client: Client, go: str) -> None:
     response = client.get(component_path("apk", "wolfi", "openssl", "3.3.1-r0"))
     assert [hit.version for hit in response.context["answer"].hits] == ["3.3.1-r0"]

@@ -62,7 +62,7 @@ def versions(of: Component) -> tuple[VersionUse, ...]:
         for version, has_order, licenses, sources, *counts in found
     ]
     gone = [use for use in uses if not use.current_images]
-    last = _last_seen(of, [use.version for use in gone]) if sum(use.images for use in gone) <= MAX_GONE else {}
+    last = _last_seen(of, [use.version for use in gone]) if 0 < sum(use.images for use in gone) <= MAX_GONE else {}
     return tuple(msgspec.structs.replace(use, last_seen_at=last.get(use.version)) for use in uses)
 
 
