@@ -27,6 +27,7 @@ from procrastinate.jobs import Job, Status
 from cgexplorer import ingest, registries, stopping, webhooks
 from cgexplorer.oci import reference as references
 from cgexplorer.oci.errors import OciError, Unreachable
+from cgexplorer.oci.patience import Patience
 from cgexplorer.oci.reference import Reference
 from cgexplorer.oci.transport import Transport
 from cgexplorer.spdx import conformance
@@ -40,6 +41,7 @@ from cgexplorer.verify.errors import VerifyError
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
+MAX_ASKING_S = 900  # of a job; what it does with the answers is not counted (decision 13)
 EVERY_IMAGE = "every image"
 CONFORMANCE = "conformance"
 STALLED_AFTER_S = 2 * settings.HEARTBEAT_S
@@ -70,6 +72,11 @@ class Patiently(BaseRetryStrategy):
 
 
 RETRY = Patiently()
+
+
+def patience() -> Patience:
+    """Of a job with all that it asks of a registry."""
+    return Patience(together_s=MAX_ASKING_S)
 
 
 def defer_fetch(reference: Reference) -> Activity:
@@ -107,7 +114,7 @@ def fetch(*, activity_id: int) -> None:
         if activity is None:
             return
         reference = references.parse(activity.subject)
-        with registries.connect(reference) as source:
+        with registries.connect(reference, patience=patience()) as source:
             report = ingest.ingest(
                 reference,
                 source,
@@ -163,7 +170,7 @@ def reverify_all(*, activity_id: int, image_id: int | None) -> None:
 
 def ask_again(manifest: Manifest, *, trigger: str) -> VerificationRun:
     """Verify what the registry of this manifest holds for it now. Raises OciError; the last verdict then stays."""
-    with registries.connect(manifest.image.registry.host) as source:
+    with registries.connect(manifest.image.registry.host, patience=patience()) as source:
         return ingest.reverify(manifest, now=timezone.now(), trigger=trigger, live=source)
 
 

@@ -16,7 +16,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from itertools import batched
+from itertools import batched, count
 from threading import Lock
 
 import msgspec
@@ -27,7 +27,7 @@ from django.utils import timezone
 from cgexplorer import ingest, stopping
 from cgexplorer.oci import choice
 from cgexplorer.oci import reference as references
-from cgexplorer.oci.errors import NotFound, OciError, Unreachable
+from cgexplorer.oci.errors import NotFound, OciError, OutOfTime, Unreachable
 from cgexplorer.oci.origin import PARALLEL_PER_HOST
 from cgexplorer.oci.reference import Reference
 from cgexplorer.oci.registry import Registry
@@ -81,7 +81,11 @@ def work(sync: Sync, source: Registry, *, until: float | None = None) -> bool:
 
 
 def look(sync: Sync, asked_for: Wish, source: Registry) -> None:
-    """Ask every tag where it points, store what that says, and note which digests are to be fetched."""
+    """Ask every tag where it points, store what that says, and note which digests are to be fetched.
+
+    When the time for asking is over, the tags that were not asked are counted as a failure with its reason, and are the
+    first to be asked the next time: nothing that was found is lost, and no tag waits for ever.
+    """
     reference = references.parse(asked_for.name)
     syncs.begin_look(sync)
     activities.progress(sync.activity_id, "Reading the list of tags", 0, 0)
@@ -89,18 +93,27 @@ def look(sync: Sync, asked_for: Wish, source: Registry) -> None:
     known = follows.tags(image) if image else {}
     with _counting(sync, source):
         names = _names(asked_for, source, reference.repository, known)
+    longest_ago = {tag: number for number, tag in enumerate(known)}
+    names.sort(key=lambda tag: longest_ago.get(tag, -1))
     syncs.count(sync, syncs.Counts(found=len(names)))
     asker = _Asker(source, reference.repository)
     with ThreadPoolExecutor(PARALLEL_PER_HOST) as pool:
-        for number, batch in enumerate(batched(names, BATCH)):
-            activities.progress(sync.activity_id, "Asking the tags where they point", number * BATCH, len(names))
+        for done, batch in zip(count(0, BATCH), batched(names, BATCH), strict=False):
+            activities.progress(sync.activity_id, "Asking the tags where they point", done, len(names))
             stopping.check()
             now = timezone.now()
             with _counting(sync, source):
                 answers = list(pool.map(asker.ask, batch))
-            if asker.silence is not None:
+            if isinstance(asker.silence, OutOfTime):
+                unasked = [*(one.tag for one in answers if isinstance(one.problem, OutOfTime)), *names[done + BATCH :]]
+                answers = [one for one in answers if not isinstance(one.problem, OutOfTime)]
+                reason = f"{asker.silence} The next round begins with the {len(unasked)} tags that were not asked."
+                syncs.add_failed(sync, unasked[0], reason, now)
+            elif asker.silence is not None:
                 raise asker.silence
             _store(sync, asked_for, image, known, answers, now)
+            if asker.silence is not None:
+                break
     if image is not None:
         images.image(reference, timezone.now())
     activities.progress(sync.activity_id, "Fetching and verifying what changed", len(names), len(names))
@@ -145,7 +158,8 @@ class _Asker:
     def _note(self, error: OciError | None) -> None:
         with self._lock:
             self._silences = self._silences + 1 if isinstance(error, Unreachable) else 0
-            if isinstance(error, Unreachable) and self._silences >= MAX_SILENCES:
+            is_over = isinstance(error, OutOfTime) or self._silences >= MAX_SILENCES
+            if self.silence is None and isinstance(error, Unreachable) and is_over:
                 self.silence = error
 
 

@@ -52,7 +52,8 @@ def run(found: Sync, *, until: float | None = None) -> bool:
             syncs.end(found, f"Given up after {jobs.MAX_ATTEMPTS} attempts that were cut off.")
             return False
     try:
-        with registries.connect(references.parse(found.name)) as source:
+        patience = jobs.patience() if until is not None else None  # the command line has all the time of its user
+        with registries.connect(references.parse(found.name), patience=patience) as source:
             return sync.work(found, source, until=until)
     except stopping.Interrupted:
         if found.looked_at is None:

@@ -298,3 +298,18 @@ def test_a_start_that_only_gives_up_is_no_attempt() -> None:
     told = Activity.objects.get(pk=activity.pk)
     assert (told.state, told.attempts) == ("failed", jobs.MAX_ATTEMPTS)
     assert told.error == "Given up after 3 attempts that were cut off."
+
+
+def test_a_job_that_spends_its_time_on_asking_is_ended_with_that_reason(
+    registry: FakeRegistry, settings: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.INSECURE_REGISTRIES = frozenset([registry.host])
+    monkeypatch.setattr(jobs, "MAX_ASKING_S", 0)
+    activity = jobs.defer_fetch(references.parse(f"{registry.host}/team/python:3.14.7"))
+    for _ in range(jobs.MAX_ATTEMPTS):
+        with pytest.raises(jobs.TryAgain):
+            jobs.fetch(activity_id=activity.pk)
+    ended = Activity.objects.get(pk=activity.pk)
+    assert (ended.state, ended.attempts) == ("failed", jobs.MAX_ATTEMPTS)
+    assert ended.error == "127.0.0.1 took more than 0 s for all that it was asked together."
+    assert not Manifest.objects.exists()

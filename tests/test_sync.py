@@ -377,3 +377,25 @@ def test_a_platform_whose_index_was_cut_off_before_it_named_it_is_searched_after
     fetch(source)
 
     assert Sbom.objects.get().packages.searchable
+
+
+def test_when_the_time_for_asking_is_over_the_next_round_begins_with_the_tags_that_were_not_asked(
+    registry: FakeRegistry, source: Registry
+) -> None:
+    names = [f"1.{number}" for number in range(12)]
+    push(registry, *names)
+    go(registry, source)
+    asked(registry)
+    a_second_each = Patience(together_s=6, clock=lambda: float(len(registry.requests)))
+    with connect(registry.host, insecure=frozenset([registry.host]), patience=a_second_each) as limited:
+        end = go(registry, limited)
+    first = {tag.removeprefix("HEAD ") for tag in asked(registry)}
+    assert (end.state, end.found, end.unchanged, end.failed_tags) == ("done", 12, len(first), 1)
+    assert 0 < len(first) < 12
+    reason = SyncItem.objects.get(state="failed").reason
+    assert "took more than 6 s" in reason
+    assert f"the {12 - len(first)} tags that were not asked" in reason
+    go(registry, source)
+    again = [tag.removeprefix("HEAD ") for tag in asked(registry)]
+    assert set(again[: 12 - len(first) - PARALLEL_PER_HOST]) <= set(names) - first
+    assert set(again) == set(names)

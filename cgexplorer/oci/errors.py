@@ -23,6 +23,10 @@ class Unreachable(OciError):
     retry_after_s: float | None = None  # what the registry asked for, 1 s to 1 h
 
 
+class OutOfTime(Unreachable):
+    """What may be spent on asking is spent (`Patience.together_s`). Nothing more is asked."""
+
+
 class Unauthorized(OciError):
     """The registry wants other credentials than the ones we have."""
 

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from threading import Lock
 
 import msgspec
 
@@ -21,6 +24,7 @@ class Patience(msgspec.Struct, frozen=True):
     exchange_s: float = 120  # the whole answer
     attempts: int = 5  # 1 for a host that has just used up all of them
     longest_wait_s: float = 120  # all waits of one request together; a longer Retry-After ends the request
+    together_s: float = math.inf  # all requests of one source, their waits included; not what is done between them
     stop: Callable[[], bool] = msgspec.field(default_factory=stopping.current)  # then `Interrupted`, within a second
     sleep: Callable[[float], None] = time.sleep
     clock: Callable[[], float] = time.monotonic
@@ -34,3 +38,31 @@ class Patience(msgspec.Struct, frozen=True):
             portion_s = min(wait_s, _LOOK_EVERY_S) if self.stop is not stopping.never else wait_s
             self.sleep(portion_s)
             wait_s -= portion_s
+
+
+class Stopwatch:
+    """How long at least one thread was asking."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._lock = Lock()
+        self._askers, self._since, self._before_s = 0, 0.0, 0.0
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        with self._lock:
+            if not self._askers:
+                self._since = self._clock()
+            self._askers += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._askers -= 1
+                if not self._askers:
+                    self._before_s += self._clock() - self._since
+
+    @property
+    def s(self) -> float:
+        with self._lock:
+            return self._before_s + (self._clock() - self._since if self._askers else 0.0)

@@ -15,9 +15,9 @@ import httpcore
 import msgspec
 
 from cgexplorer.oci import addresses
-from cgexplorer.oci.errors import Malformed, Refused, TooLarge, Unreachable
+from cgexplorer.oci.errors import Malformed, OutOfTime, Refused, TooLarge, Unreachable
 from cgexplorer.oci.origin import Origin, Origins, Trusted, split
-from cgexplorer.oci.patience import Patience
+from cgexplorer.oci.patience import Patience, Stopwatch
 from cgexplorer.oci.wire import Limits
 
 MAX_REDIRECTS = 3
@@ -63,6 +63,7 @@ class Transport:
         self.requests = 0  # sent so far; threads may lose one or another in the count
         self.failure: Unreachable | None = None  # of the last request that was given up
         self._turn = turn
+        self._asking = Stopwatch(self.patience.clock)
         self.origins = Origins(trusted or Trusted(), resolver, tls or _system_tls())
 
     def __enter__(self) -> Self:
@@ -97,6 +98,12 @@ class Transport:
         if body is not None:
             kind = "application/x-www-form-urlencoded" if form is not None else "application/json"
             headers |= {"Content-Type": kind, "Content-Length": str(len(body)), **(more or {})}
+        with self._asking.running():
+            return self._send(method, url, headers, body, max_bytes, see_other)
+
+    def _send(
+        self, method: str, url: str, headers: dict[str, str], body: bytes | None, max_bytes: int, see_other: bool
+    ) -> Answer:
         waited = 0.0
         asked_first, _ = self.origins.of(url)
         attempts = 1 if asked_first.is_failing else self.patience.attempts
@@ -107,6 +114,9 @@ class Transport:
                 answer = self._follow(method, url, headers, body, max_bytes, see_other)
             except _TryAgain as error:
                 failure = Unreachable(str(error))
+            except OutOfTime as error:
+                self.failure = error
+                raise
             else:
                 if answer.status not in _TRY_AGAIN:
                     asked_first.is_failing = False
@@ -159,10 +169,13 @@ class Transport:
             },
         )
         with origin.slots, self._turn(origin.authority):
+            allowed_s = min(patience.exchange_s, patience.together_s - self._asking.s)
+            if allowed_s <= 0:
+                raise self._out_of_time(origin.host)
             self.requests += 1
             limits = Limits(patience.clock, patience.stop, origin.host, patience.connect_s + patience.first_byte_s)
             origin.wire.begin(limits)
-            until = patience.clock() + patience.exchange_s
+            until = patience.clock() + allowed_s
             try:
                 response = origin.connections.handle_request(request)
                 try:
@@ -177,6 +190,8 @@ class Transport:
             except httpcore.TimeoutException as error:
                 origin.next_address()
                 if patience.clock() >= until:  # it did answer, without end: asking again would be its pleasure
+                    if allowed_s < patience.exchange_s:
+                        raise self._out_of_time(origin.host) from error
                     raise Unreachable(
                         f"{origin.host} took more than {patience.exchange_s:g} s for one answer."
                     ) from error
@@ -184,6 +199,9 @@ class Transport:
             except (httpcore.NetworkError, httpcore.ProtocolError) as error:
                 raise _TryAgain(f"{origin.host} broke off the connection or did not speak HTTP.") from error
         return origin, Answer(response.status, names, content, url)
+
+    def _out_of_time(self, host: str) -> OutOfTime:
+        return OutOfTime(f"{host} took more than {self.patience.together_s:g} s for all that it was asked together.")
 
     def _read(
         self, response: httpcore.Response, names: dict[str, str], method: str, max_bytes: int, host: str

@@ -16,6 +16,7 @@ from cgexplorer.oci.errors import (
     Malformed,
     NotFound,
     OciError,
+    OutOfTime,
     Refused,
     TooLarge,
     Unauthorized,
@@ -347,3 +348,36 @@ def test_a_name_server_that_does_not_answer_is_not_waited_for(monkeypatch: pytes
             registry.resolve(REPOSITORY, "latest")
     finally:
         asked.set()
+
+
+def test_nothing_more_is_asked_when_the_time_for_all_requests_is_spent(fake: FakeRegistry) -> None:
+    digest = fake.push_image(REPOSITORY, "latest")
+    now = [0.0]
+
+    def wait(wait_s: float) -> None:
+        now[0] += wait_s
+
+    patience = Patience(together_s=5, clock=lambda: now[0], sleep=wait, jitter=lambda _, most: most)
+    with connect(fake.host, insecure=frozenset([fake.host]), patience=patience) as registry:
+        registry.manifest(REPOSITORY, digest)
+        now[0] += 1000  # spent on what was read, not on asking
+        fake.fault = Fault.ERROR_500
+        with pytest.raises(OutOfTime, match="took more than 5 s for all that it was asked"):
+            registry.manifest(REPOSITORY, digest)
+        sent = len(fake.requests)
+        assert sent == 4  # waits of 1, 2 and 4 seconds
+        fake.fault = Fault.NONE
+        with pytest.raises(OutOfTime):
+            registry.manifest(REPOSITORY, digest)
+        assert len(fake.requests) == sent
+        assert isinstance(registry.failure, OutOfTime)
+
+
+def test_an_answer_is_broken_off_when_the_time_for_all_requests_is_spent(fake: FakeRegistry) -> None:
+    digest = fake.push_image(REPOSITORY, "latest")
+    fake.fault = Fault.SLOW_BODY
+    with (
+        connect(fake.host, insecure=frozenset([fake.host]), patience=Patience(together_s=0.3)) as registry,
+        pytest.raises(OutOfTime),
+    ):
+        registry.manifest(REPOSITORY, digest)

@@ -149,8 +149,8 @@ def items(sync: Sync) -> QuerySet[SyncItem]:
 
 
 def tags(image: Image) -> dict[str, str]:
-    """Tag → digest, as known now."""
-    return dict(Tag.objects.filter(image=image).values_list("name", "manifest__digest"))
+    """Tag → digest, as known now; first the tag that was not looked at for longest."""
+    return dict(Tag.objects.filter(image=image).order_by("observed_at", "name").values_list("name", "manifest__digest"))
 
 
 def settled(image: Image, digests: Iterable[str], platforms: Sequence[str], now: dt.datetime) -> dict[str, Manifest]:
