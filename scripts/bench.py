@@ -37,6 +37,7 @@ class Result:
     against: str
     against_value: float
     ratio: float  # value / against_value: below 1, ours is the smaller
+    target: str = ""  # what was promised of `value`, in its unit
 
 
 def pair(name: str, ours: Callable[[], object], against: str, other: Callable[[], object], runs: int = RUNS) -> Result:
@@ -163,18 +164,26 @@ def drop_database(name: str) -> None:
 def print_table(results: list[Result]) -> None:
     width = max(len(result.name) for result in results)
     for result in results:
+        promised = f"   promised: {result.target}" if result.target else ""
         print(
             f"{result.name:{width}}  {result.value:9.2f} {result.unit}   x{result.ratio:<8} of "
-            f"{result.against} ({result.against_value} {result.unit})"
+            f"{result.against} ({result.against_value} {result.unit}){promised}"
         )
 
 
 def main() -> None:
     use_database("cgexplorer_bench")
-    from scripts import bench_fleet, bench_sync, bench_verify
+    from scripts import bench_fleet, bench_ingest, bench_sync, bench_verify
 
     fleet = bench_fleet.figures(float(os.environ.get("FLEET", "0.5")))
-    results = [*bench_verify.figures(), *documents(), *ingestion_and_pages(), *bench_sync.figures(), *fleet]
+    results = [
+        *bench_verify.figures(),
+        *documents(),
+        *bench_ingest.figures(),
+        *ingestion_and_pages(),
+        *bench_sync.figures(),
+        *fleet,
+    ]
     OUTPUT.parent.mkdir(exist_ok=True)
     OUTPUT.write_text(json.dumps([asdict(result) for result in results], indent=1))
     print_table(results)

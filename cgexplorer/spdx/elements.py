@@ -46,9 +46,9 @@ def understood(written: wire.Document, findings: Findings, *, id_name: str = "SP
         for position, package in enumerate(listed)
     ]
     kept, place = packages.collapse(meant)
-    shift = len(listed) - len(kept)
-    if shift:
-        raw_edges = _moved(raw_edges, place, len(listed), shift)
+    if len(kept) < len(listed):
+        files = range(len(kept), len(kept) + len(written.files or []))
+        raw_edges = _moved(raw_edges, [*place, *files, THE_DOCUMENT])
     kept = packages.with_source_names(kept, _sources(raw_edges, len(kept)))
     of_document = {target for source, code, target in raw_edges if code == DESCRIBES and source == THE_DOCUMENT}
     described = tuple(sorted(of_document - {THE_DOCUMENT}))
@@ -74,18 +74,12 @@ def _index_as_written(written: wire.Document, id_name: str, findings: Findings) 
     return index
 
 
-def _moved(found: list[Edge], place: list[int], package_count: int, shift: int) -> list[Edge]:
-    """The edges after collapsing; an edge from a copy to its other copy is gone."""
-
-    def new(element: int) -> int:
-        if element < 0:
-            return element
-        return place[element] if element < package_count else element - shift
-
+def _moved(found: list[Edge], place: list[int]) -> list[Edge]:
+    """The edges after collapsing; an edge from a copy to its other copy is gone. The document, -1, is last in place."""
     return [
-        (new(source), code, new(target))
+        (place[source], code, place[target])
         for source, code, target in found
-        if source == target or new(source) != new(target)
+        if source == target or place[source] != place[target]
     ]
 
 

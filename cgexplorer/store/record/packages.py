@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from functools import lru_cache
 from typing import Any
 
 import msgspec
@@ -25,15 +25,25 @@ _INCOMING = {
     ),
 }
 MAX_ECOSYSTEM = MAX_ARCH = 32  # characters; longer ones are nobody's
+REMEMBERED, MAX_REMEMBERED_CHARACTERS = 16_384, 1000  # rows of packages, and of one of them
 
 
-class _Rows(msgspec.Struct):
-    """Distinct identities of one document."""
+class _Row(msgspec.Struct, frozen=True, gc=False):
+    """A package as its row has it, but for the ids of what the row refers to."""
 
-    licenses: dict[bytes, tuple[str]]
-    components: dict[uuid.UUID, tuple[str, str, str]]
-    packages: dict[uuid.UUID, tuple[Package, uuid.UUID, bytes | None, bytes | None]]
-    order: list[uuid.UUID]  # one for each package asked
+    identity: bytes
+    component: bytes  # identity of (ecosystem, namespace, name)
+    ecosystem: str
+    namespace: str
+    name: str
+    version: str
+    arch: str
+    role: str
+    purl: str
+    license: str
+    supplier: str
+    checksum: bytes | None
+    built_from: str
 
 
 def intern(packages: Sequence[Package]) -> list[int]:
@@ -42,81 +52,85 @@ def intern(packages: Sequence[Package]) -> list[int]:
     Call inside a transaction. Every upsert is one sorted statement: writers that meet wait for each other, none
     deadlocks.
     """
-    rows = _rows(packages)
-    licenses = _upsert("license", "sha256", rows.licenses)
-    components = _upsert("component", "identity", rows.components)
+    rows = [_row(package) for package in packages]
+    ids = _known({row.identity for row in rows})
+    new = {row.identity: row for row in rows if row.identity not in ids}
+    if new:
+        ids |= _made(new)
+    component_cpes.add((ids[row.identity][1], cpe) for row, one in zip(rows, packages, strict=True) for cpe in one.cpes)
+    return [ids[row.identity][0] for row in rows]
+
+
+def _known(identities: Collection[bytes]) -> dict[bytes, tuple[int, int]]:
+    """Id and component of each that has a row. Those are nearly all: their components and licences need no asking."""
+    if not identities:
+        return {}
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT uuid_send(identity), id, component_id FROM store_package WHERE identity = ANY(%s::uuid[])",
+            [_uuids(identities)],
+        )
+        return {bytes(identity): (number, component) for identity, number, component in cursor.fetchall()}
+
+
+def _made(rows: dict[bytes, _Row]) -> dict[bytes, tuple[int, int]]:
+    expressions = {row.license for row in rows.values() if row.license}
+    licenses = _upsert("license", {hashlib.sha256(one.encode()).digest(): (one,) for one in expressions})
+    of_expression = {one: licenses[hashlib.sha256(one.encode()).digest()] for one in expressions}
+    named = {row.component: (row.ecosystem, row.namespace, row.name) for row in rows.values()}
+    components = _upsert("component", named)
     ids = _upsert(
         "package",
-        "identity",
         {
-            identity: _columns(
-                package, components[component], licenses.get(license_key) if license_key else None, check
+            row.identity: (
+                components[row.component], row.version, version_key(row.ecosystem, row.version), row.arch[:MAX_ARCH],
+                row.role, row.purl, of_expression.get(row.license), row.supplier, row.checksum, row.built_from,
             )
-            for identity, (package, component, license_key, check) in rows.packages.items()
+            for row in rows.values()
         },
-    )
-    component_cpes.add(
-        (components[component], cpe) for package, component, _, _ in rows.packages.values() for cpe in package.cpes
-    )
-    return [ids[identity] for identity in rows.order]
-
-
-def _rows(packages: Sequence[Package]) -> _Rows:
-    rows = _Rows({}, {}, {}, [])
-    for package in map(_clean, packages):
-        name = (package.ecosystem[:MAX_ECOSYSTEM], package.namespace, package.purl_name or package.name)
-        component = _identity(name)
-        rows.components[component] = name
-        license_key = None
-        if package.license:
-            license_key = hashlib.sha256(package.license.encode()).digest()
-            rows.licenses[license_key] = (package.license,)
-        checksum = _checksum(package)
-        identity = _identity(
-            (*name, package.version, package.arch, package.role, package.purl, package.license, package.supplier,
-             checksum.hex() if checksum else "", package.built_from)
-        )  # fmt: skip
-        rows.packages[identity] = (package, component, license_key, checksum)
-        rows.order.append(identity)
-    return rows
-
-
-def _clean(package: Package) -> Package:
-    """A purl may spell NUL as %00: what PostgreSQL refuses is shown escaped."""
-    texts = (
-        "ecosystem",
-        "namespace",
-        "purl_name",
-        "name",
-        "version",
-        "arch",
-        "purl",
-        "license",
-        "supplier",
-        "built_from",
-    )
-    if not is_stated(package.supplier):
-        # NOASSERTION is SPDX's way to say nothing; CycloneDX says nothing by saying nothing.
-        package = msgspec.structs.replace(package, supplier="")
-    odd = {name: text for name in texts if (text := storable(getattr(package, name))) != getattr(package, name)}
-    return msgspec.structs.replace(package, **odd) if odd else package
-
-
-def _columns(package: Package, component: int, license_id: int | None, checksum: bytes | None) -> tuple[Any, ...]:
-    return (
-        component, package.version, version_key(package.ecosystem, package.version), package.arch[:MAX_ARCH],
-        str(package.role), package.purl, license_id, package.supplier, checksum, package.built_from,
     )  # fmt: skip
+    return {row.identity: (ids[row.identity], components[row.component]) for row in rows.values()}
 
 
-def _identity(fields: Iterable[str]) -> uuid.UUID:
+def _row(package: Package) -> _Row:
+    """Builds of an image name the same packages again and again: most rows are remembered."""
+    named = (
+        package.ecosystem, package.namespace, package.purl_name, package.name, package.version, package.arch,
+        package.role, package.purl, package.license, package.supplier, package.built_from,
+    )  # fmt: skip
+    of = _remembered if sum(map(len, named)) <= MAX_REMEMBERED_CHARACTERS else _row_of
+    return of(_checksum(package), *named)
+
+
+def _row_of(checksum: bytes | None, *named: str) -> _Row:
+    ecosystem, namespace, purl_name, name, version, arch, role, purl, license_text, supplier, built_from = (
+        storable(text) for text in named  # a purl may spell NUL as %00: what PostgreSQL refuses is shown escaped
+    )  # fmt: skip
+    if not is_stated(supplier):
+        supplier = ""  # NOASSERTION is SPDX's way to say nothing; CycloneDX says nothing by saying nothing
+    component = (ecosystem[:MAX_ECOSYSTEM], namespace, purl_name or name)
+    rest = (version, arch, role, purl, license_text, supplier)
+    return _Row(
+        _identity((*component, *rest, checksum.hex() if checksum else "", built_from)),
+        _identity(component),
+        *component,
+        *rest,
+        checksum,
+        built_from,
+    )
+
+
+_remembered = lru_cache(maxsize=REMEMBERED)(_row_of)
+
+
+def _identity(fields: Iterable[str]) -> bytes:
     """blake2b-128. Every field carries its length, so that no two lists of fields spell the same bytes."""
     digest = hashlib.blake2b(digest_size=16)
     for field in fields:
         encoded = field.encode()
         digest.update(len(encoded).to_bytes(4, "big"))
         digest.update(encoded)
-    return uuid.UUID(bytes=digest.digest())
+    return digest.digest()
 
 
 def _checksum(package: Package) -> bytes | None:
@@ -131,11 +145,12 @@ def _is_hex(text: str) -> bool:
     return set(text) <= set("0123456789abcdef")
 
 
-def _upsert(table: str, key: str, rows: dict[Any, tuple[Any, ...]]) -> dict[Any, int]:
+def _upsert(table: str, rows: dict[bytes, tuple[Any, ...]]) -> dict[bytes, int]:
     """Id by key. Known ones are looked up, the others copied in and inserted in order, lost races looked up again."""
-    ids = _lookup(table, key, rows.keys())
+    ids = _lookup(table, rows.keys())
     missing = sorted(rows.keys() - ids.keys())
     if missing:
+        key = "sha256" if table == "license" else "identity"
         with connection.cursor() as cursor:
             cursor.execute(f"CREATE TEMP TABLE IF NOT EXISTS incoming_{table} {_INCOMING[table]} ON COMMIT DELETE ROWS")
             cursor.execute(f"DELETE FROM incoming_{table}")  # noqa: S608  (table names of ours)
@@ -144,26 +159,28 @@ def _upsert(table: str, key: str, rows: dict[Any, tuple[Any, ...]]) -> dict[Any,
             with cursor.copy(f"COPY incoming_{table} ({names}) FROM STDIN") as copy:
                 for name in missing:
                     # licences come as (expression,): the key is one of their columns, as it is of the others'
-                    copy.write_row((name, *rows[name]))
+                    copy.write_row((name if table == "license" else name.hex(), *rows[name]))
             cursor.execute(
                 f"INSERT INTO store_{table} ({names}) SELECT {names} FROM incoming_{table} ORDER BY {key}"  # noqa: S608
-                f" ON CONFLICT ({key}) DO NOTHING RETURNING {key}, id"
+                f" ON CONFLICT ({key}) DO NOTHING"
             )
-            ids |= {_plain(found): number for found, number in cursor.fetchall()}
-        lost = [name for name in missing if name not in ids]
-        if lost:
-            ids |= _lookup(table, key, lost)
+        ids |= _lookup(table, missing)
     return ids
 
 
-def _lookup(table: str, key: str, keys: Iterable[Any]) -> dict[Any, int]:
-    wanted = list(keys)
-    if not wanted:
+def _lookup(table: str, keys: Collection[bytes]) -> dict[bytes, int]:
+    if not keys:
         return {}
+    column, key, value = (
+        ("sha256", "sha256 = ANY(%s)", list(keys))
+        if table == "license"
+        else ("uuid_send(identity)", "identity = ANY(%s::uuid[])", _uuids(keys))
+    )
     with connection.cursor() as cursor:
-        cursor.execute(f"SELECT {key}, id FROM store_{table} WHERE {key} = ANY(%s)", [wanted])  # noqa: S608
-        return {_plain(found): number for found, number in cursor.fetchall()}
+        cursor.execute(f"SELECT {column}, id FROM store_{table} WHERE {key}", [value])  # noqa: S608
+        return {bytes(found): number for found, number in cursor.fetchall()}
 
 
-def _plain(key: Any) -> Any:
-    return bytes(key) if isinstance(key, memoryview) else key
+def _uuids(keys: Iterable[bytes]) -> str:
+    """As one literal: a list would be written item by item in Python."""
+    return "{" + ",".join(map(bytes.hex, keys)) + "}"
