@@ -19,6 +19,7 @@ from cgexplorer.verify.verdict import State
 SIGNATURE = "signature"  # topic of signatures; that of an attestation is its predicate type
 INDEX = "index"  # stands for the index itself among its platforms
 MAX_NAMED = 12  # packages, licences that a value spells out; `changes` has more
+MAX_PLACES = 3  # tags that a package of a saved search is said to be at
 MAX_CHANGES = 500
 NONE = "none"
 _LONG_AGO = dt.datetime.min.replace(tzinfo=dt.UTC)
@@ -44,6 +45,7 @@ class Kind(StrEnum):
     VERDICT = "verdict-changed"
     PACKAGE_DOWNGRADED = "package-downgraded"
     LICENSE_ADDED = "license-added"
+    SEARCH_CHANGED = "search-changed"
 
 
 class Signed(msgspec.Struct, frozen=True):
@@ -95,6 +97,18 @@ class Finding(msgspec.Struct, frozen=True):
     platforms: tuple[str, ...] = ()
     note: str = ""  # what brought it about, where that is known
     changes: tuple[Change, ...] = ()
+
+
+class Held(msgspec.Struct, frozen=True, order=True):
+    """A package version that a saved search finds in an image, and where: at tags, or in digests."""
+
+    package: str  # "apk openssl 3.3.1-r0"
+    platform: str
+    places: tuple[str, ...]
+
+    def __str__(self) -> str:
+        """`apk openssl 3.3.1-r0 (latest, 1.25; linux/amd64)`"""
+        return f"{self.package} ({'; '.join(filter(None, (_listed(self.places, MAX_PLACES), self.platform)))})"
 
 
 def verdicts(before: Look, now: Look) -> list[Finding]:
@@ -154,6 +168,33 @@ def packages(different: PackageDifferences, licenses: LicenseDifferences) -> lis
     if licenses.added:
         changes = tuple(Change(name, "", name) for name in licenses.added)
         found.append(Finding(Kind.LICENSE_ADDED, NONE, _listed(licenses.added), changes=changes[:MAX_CHANGES]))
+    return found
+
+
+def answers(before: Sequence[Held], now: Sequence[Held]) -> list[Finding]:
+    """What a saved search finds in an image that it did not find before, or finds no more."""
+    was, became = _by_place(before), _by_place(now)
+    differing = [place for place in dict.fromkeys((*was, *became)) if was.get(place) != became.get(place)]
+    if not differing:
+        return []
+    changes = [
+        Change(
+            " ".join(filter(None, place)),
+            _listed(sorted(was.get(place, ())), MAX_CHANGES),
+            _listed(sorted(became.get(place, ())), MAX_CHANGES),
+        )
+        for place in differing[:MAX_CHANGES]
+    ]
+    was_said, is_said = (_listed([str(one) for one in side]) for side in (before, now))
+    where = tuple(dict.fromkeys(platform for _, platform in differing))
+    return [Finding(Kind.SEARCH_CHANGED, was_said, is_said, platforms=where, changes=tuple(changes))]
+
+
+def _by_place(some: Sequence[Held]) -> dict[tuple[str, str], set[str]]:
+    found: dict[tuple[str, str], set[str]] = {}
+    for one in some:
+        for place in one.places:
+            found.setdefault((place, one.platform), set()).add(one.package)
     return found
 
 
@@ -245,6 +286,6 @@ def _newest(some: Sequence[Signed]) -> str:
     return f"{when} by {newest.identity or 'nobody known'}"
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - MAX_NAMED:,} more" if len(names) > MAX_NAMED else ""
-    return (", ".join(names[:MAX_NAMED]) or NONE) + more
+def _listed(names: Sequence[str], limit: int = MAX_NAMED) -> str:
+    more = f" and {len(names) - limit:,} more" if len(names) > limit else ""
+    return (", ".join(names[:limit]) or NONE) + more

@@ -31,10 +31,10 @@ from cgexplorer.oci.patience import Patience
 from cgexplorer.oci.reference import Reference
 from cgexplorer.oci.transport import Transport
 from cgexplorer.spdx import conformance
-from cgexplorer.store.models import Activity, Image, Manifest, Sbom, TrustUpdate, VerificationRun
+from cgexplorer.store.models import Activity, Image, Manifest, SavedSearch, Sbom, TrustUpdate, VerificationRun
 from cgexplorer.store.queries import payloads, reverified, trust
 from cgexplorer.store.queries.manifests import tagged
-from cgexplorer.store.record import activities, sboms, trust_roots
+from cgexplorer.store.record import activities, saved_searches, sboms, trust_roots
 from cgexplorer.verify import trust_refresh
 from cgexplorer.verify.errors import VerifyError
 
@@ -44,6 +44,7 @@ MAX_ATTEMPTS = 3
 MAX_ASKING_S = 900  # of a job; what it does with the answers is not counted (decision 13)
 EVERY_IMAGE = "every image"
 CONFORMANCE = "conformance"
+SEARCHES = "look_at_searches"
 STALLED_AFTER_S = 2 * settings.HEARTBEAT_S
 # The queue itself asks for stalled jobs 17,000 times a day, and keeps what is done unless told otherwise.
 KEEP_SUCCEEDED_H, KEEP_FAILED_H = 1, 7 * 24
@@ -274,6 +275,15 @@ async def requeue_stalled(timestamp: int) -> None:
 def tell_webhooks(timestamp: int) -> None:
     """Tell every webhook that is due of the drift that it does not know yet."""
     webhooks.deliver_due(timezone.now())
+
+
+@app.periodic(cron="37 * * * *")
+@app.task(name=SEARCHES, queue="verify", queueing_lock=SEARCHES, retry=RETRY, pass_context=False)
+def look_at_searches(timestamp: int) -> None:
+    """Whether saved searches find what they found, beside what each change of an image says by itself."""
+    for search in SavedSearch.objects.order_by("pk"):
+        stopping.check()
+        saved_searches.look_everywhere(search, timezone.now())
 
 
 @app.periodic(cron="17 * * * *")

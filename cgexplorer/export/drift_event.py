@@ -7,7 +7,7 @@ from typing import Any
 from cgexplorer.store.models import DriftEvent
 
 SCHEMA = "cgexplorer.drift/1"
-FIELDS = ("kind", "tags", "platforms", "topics", "before", "after", "note", "at", "recorded_at")
+FIELDS = ("kind", "tags", "platforms", "topics", "before", "after", "note", "search", "at", "recorded_at")
 
 
 def row(event: DriftEvent) -> dict[str, Any]:

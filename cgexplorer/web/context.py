@@ -23,6 +23,7 @@ _SECTION = {
     "tag": "images",
     "digest": "images",
     "component": "package-search",
+    "searches": "package-search",
     "trust-roots": "policies",
 }
 

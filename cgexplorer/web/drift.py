@@ -27,6 +27,7 @@ from cgexplorer.web.render import render_page
 ROWS_A_PAGE = 50
 FEED_ENTRIES = 100
 MAX_ID = (1 << 63) - 1
+FILTERS = ("kind", "image", "search", "acknowledged", "event")
 _KNOWN = {"yes": True, "no": False}
 
 
@@ -37,12 +38,12 @@ class AcknowledgeForm(forms.Form):
 
 @require_safe
 def drift_page(request: HttpRequest) -> HttpResponse:
-    """Filters by `kind`, `image`, `acknowledged`; `event` is one alone."""
+    """Filters by `kind`, `image`, `search`, `acknowledged`; `event` is one alone."""
     found = list(_events(request.GET, before=_number(request.GET, "before"))[: ROWS_A_PAGE + 1])
     rows = found[:ROWS_A_PAGE]
     context = {
         "rows": rows,
-        "asked": {name: request.GET.get(name, "")[:511] for name in ("kind", "image", "acknowledged", "event")},
+        "asked": {name: request.GET.get(name, "")[:511] for name in FILTERS},
         "kinds": list(Kind),
         "query": _query(request.GET),
         "next": _query(request.GET, before=str(rows[-1].pk)) if len(found) > ROWS_A_PAGE else "",
@@ -93,6 +94,7 @@ def _events(parameters: QueryDict, *, before: int | None = None) -> Any:
     asked = Filters(
         kind=parameters.get("kind", "").replace("\x00", "")[:32],
         image=parameters.get("image", "").replace("\x00", "")[:511],
+        search=parameters.get("search", "").replace("\x00", "")[:100],
         acknowledged=_KNOWN.get(parameters.get("acknowledged", "")),
     )
     found = queries.events(asked, before=before)
@@ -105,6 +107,5 @@ def _number(parameters: QueryDict, name: str) -> int | None:
 
 
 def _query(parameters: QueryDict, **more: str) -> str:
-    names = ("kind", "image", "acknowledged", "event")
-    asked = {name: value for name in names if (value := parameters.get(name, ""))} | more
+    asked = {name: value for name in FILTERS if (value := parameters.get(name, ""))} | more
     return f"?{urlencode(asked)}" if asked else ""

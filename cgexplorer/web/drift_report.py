@@ -21,6 +21,7 @@ _WORDS = {
     Kind.REATTESTED: "attested again",
     Kind.LICENSE_ADDED: "new licences",
     Kind.PACKAGE_DOWNGRADED: "packages downgraded",
+    Kind.SEARCH_CHANGED: "saved search changed",
 }
 COLUMNS = ("id", "key", "image", *FIELDS, "run_before", "run", "digest_before", "digest", "acknowledged", "reason")
 
@@ -54,7 +55,8 @@ def subject(event: DriftEvent) -> str:
 def title(event: DriftEvent) -> str:
     topics = ", ".join(map(topic_words, event.topics))
     of = f" ({topics})" if topics and event.topics != [SIGNATURE] else ""
-    said = f"{kind_words(event.kind).capitalize()}{of}: {subject(event)}"
+    what = f"Answer of “{event.search}” changed" if event.search else kind_words(event.kind).capitalize()
+    said = f"{what}{of}: {subject(event)}"
     return said if len(said) <= MAX_TITLE else said[: MAX_TITLE - 1] + "…"
 
 

@@ -77,9 +77,14 @@ class SearchForm(forms.Form):
 
     def link(self, **changes: str) -> str:
         """The query string with some parameters changed; paging begins again."""
-        names = ("q", "v", "type", "scope", "unverified", "part")
-        asked = {name: self.data.get(name, "") for name in names} | changes
+        asked = dict(self.asked) | changes
         return "?" + urlencode({name: value for name, value in asked.items() if value})
+
+    @property
+    def asked(self) -> list[tuple[str, str]]:
+        """What was asked, as parameters."""
+        names = ("q", "v", "type", "scope", "unverified", "part")
+        return [(name, value) for name in names if (value := self.data.get(name, ""))]
 
 
 class Group(msgspec.Struct, frozen=True):
@@ -133,7 +138,8 @@ def _shown(form: SearchForm, answer: Answer) -> dict[str, object]:
         "groups": groups(answer.hits),
         "unordered": groups(answer.unordered),
         "next": form.link(after=after) if after else "",
-        "command": _command(form, answer),
+        "command": _command(form, answer, "search"),
+        "keep": _command(form, answer, "save_search NAME"),
         "narrower": narrowing.groups(answer.facets, form.cleaned_data["q"], answer.query, form.link),
         "removable": narrowing.removable(form.cleaned_data["q"], form.link),
         "like_it": narrowing.like_it(answer.names.like_it, form.link),
@@ -157,7 +163,7 @@ def position_in(parameters: QueryDict) -> Position | None:
     return Position(int(package), image, int(manifest))
 
 
-def _command(form: SearchForm, answer: Answer) -> str:
+def _command(form: SearchForm, answer: Answer, verb: str) -> str:
     asked = " ".join(filter(None, (form.cleaned_data["q"], form.cleaned_data["v"])))
     options = [
         f"--type {form.cleaned_data['type']}" if form.cleaned_data["type"] else "",
@@ -165,7 +171,7 @@ def _command(form: SearchForm, answer: Answer) -> str:
         "--include-unverified" if answer.include_unverified else "",
         "--contains" if form.cleaned_data["part"] else "",
     ]
-    return " ".join(["manage.py search", shlex.quote(asked), *filter(None, options)])
+    return " ".join([f"manage.py {verb}", shlex.quote(asked), *filter(None, options)])
 
 
 @require_safe

@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.utils import timezone
 
 from cgexplorer.store.models import DriftEvent, Image, Tag
-from cgexplorer.store.record import follows, syncs, tags
+from cgexplorer.store.record import follows, saved_searches, syncs, tags
 from tests.store import factories as make
 
 NGINX = "samples.example/nginx"
@@ -27,3 +27,9 @@ def followed() -> int:
     found, _ = syncs.queue(wish.name)
     syncs.add(found, "sha256:" + "0" * 64, ["latest"], now)
     return found.pk
+
+
+def saved() -> int:
+    """A search that was saved; its id."""
+    wish = saved_searches.Wish("openssl<3.3.2", scope="all", include_unverified=True)
+    return saved_searches.save("old openssl", wish, make.NOW).pk

@@ -18,7 +18,7 @@ from django.urls import URLPattern, get_resolver, reverse
 
 from cgexplorer.store.models import Attestation, Manifest, Tag, TrustRoot
 from cgexplorer.store.record import activities
-from tests.web.happened import NGINX, drifted, followed
+from tests.web.happened import NGINX, drifted, followed, saved
 
 PYTHON = "samples.example/python"
 HTML, CSV, JSON, MARKDOWN = "text/html", "text/csv", "application/json", "text/markdown"
@@ -124,6 +124,9 @@ PAGES = {
     "drift-csv": Page(3, kind=CSV),
     "drift-json": Page(3, kind=JSON),
     "drift-feed": Page(3, kind="application/atom+xml"),
+    "searches": Page(3),
+    "searches-csv": Page(3, kind=CSV),
+    "searches-json": Page(3, kind=JSON),
     "follows": Page(7),
     "follows-csv": Page(5, kind=CSV),
     "follows-json": Page(5, kind=JSON),
@@ -141,6 +144,8 @@ ACTIONS = {
     "reverify-image": ("name",),
     "reverify-all": (),
     "drift-acknowledge": ("event",),
+    "search-save": (),
+    "search-remove": ("search",),
 }
 
 
@@ -159,6 +164,7 @@ class World(msgspec.Struct, frozen=True):
     activity: int
     sync: int
     event: int
+    search: int
     ecosystem: str = "apk"
     path: str = "wolfi/libssl3"
 
@@ -188,6 +194,7 @@ def world(django_db_setup: None, django_db_blocker) -> Iterator[World]:
             activity=activities.queue("fetch", "registry.example/a:1")[0].pk,
             sync=followed(),
             event=drifted(),
+            search=saved(),
         )
         transaction.set_rollback(True)
 

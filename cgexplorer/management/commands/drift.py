@@ -32,10 +32,13 @@ class Command(StoreCommand):
         parser.add_argument("--since", default="", metavar="WHEN", help="7d, 24h, 30m, 2026-11-24, or a time with zone")
         parser.add_argument("--kind", default="", choices=["", *Kind])
         parser.add_argument("--image", default="", help="only of this image, such as cgr.dev/chainguard/go")
+        parser.add_argument("--search", default="", metavar="NAME", help="only changes of this saved search's answer")
         parser.add_argument("--format", choices=["text", "json"], default="text")
 
     def handle(self, *args: Any, **options: Any) -> None:
-        asked = queries.Filters(options["kind"], options["image"], since=_since(options["since"], timezone.now()))
+        asked = queries.Filters(
+            options["kind"], options["image"], since=_since(options["since"], timezone.now()), search=options["search"]
+        )
         found = queries.events(asked).iterator(chunk_size=1000)
         rows = list(islice(found, queries.MAX_EXPORT_ROWS))
         open_events = sum(not event.acknowledgements.all() for event in rows)

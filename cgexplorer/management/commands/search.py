@@ -16,6 +16,13 @@ from cgexplorer.store.queries.search import MAX_EXPORT_ROWS, Answer, Hit, search
 from cgexplorer.web import search_report
 
 
+def add_search_arguments(parser: CommandParser) -> None:
+    parser.add_argument("--type", default="", help="package type, such as apk, deb or golang")
+    parser.add_argument("--scope", choices=["current", "all"], default="current")
+    parser.add_argument("--include-unverified", action="store_true")
+    parser.add_argument("--contains", action="store_true", help="also names that only contain the query")
+
+
 class Command(StoreCommand):
     help = "Search packages across images: manage.py search 'openssl<3.3.2'"
 
@@ -24,10 +31,7 @@ class Command(StoreCommand):
             "query",
             help="name, name<version, vers: range, purl or CPE; license:, supplier:, checksum:, role:, type: narrow it",
         )
-        parser.add_argument("--type", default="", help="package type, such as apk, deb or golang")
-        parser.add_argument("--scope", choices=["current", "all"], default="current")
-        parser.add_argument("--include-unverified", action="store_true")
-        parser.add_argument("--contains", action="store_true", help="also names that only contain the query")
+        add_search_arguments(parser)
         parser.add_argument("--format", choices=["table", "csv", "json"], default="table")
 
     def handle(self, *args: Any, **options: Any) -> None:

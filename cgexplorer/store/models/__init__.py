@@ -16,6 +16,7 @@ from cgexplorer.store.models.follow import Follow, Sync, SyncItem
 from cgexplorer.store.models.image import Image, IndexEntry, Manifest, Registry, Tag, TagMove
 from cgexplorer.store.models.package import Component, ComponentCpe, ComponentImage, License, Package, PackageImage
 from cgexplorer.store.models.policy import PolicyRow, TrustRoot, TrustUpdate
+from cgexplorer.store.models.saved_search import SavedAnswer, SavedSearch
 from cgexplorer.store.models.sbom import Sbom, SbomDetail, SbomGraph, SbomPackages
 from cgexplorer.store.models.webhook import Webhook, WebhookDelivery
 
@@ -40,6 +41,8 @@ __all__ = [
     "PolicyRow",
     "Registry",
     "RegistryCredential",
+    "SavedAnswer",
+    "SavedSearch",
     "Sbom",
     "SbomDetail",
     "SbomGraph",

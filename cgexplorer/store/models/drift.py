@@ -21,6 +21,7 @@ class DriftEvent(models.Model):
     before = models.TextField()
     after = models.TextField()
     note = models.TextField(blank=True)
+    search = models.CharField(max_length=100, blank=True)  # name of the saved search whose answer changed
     changes = models.JSONField(default=list)  # [{"name", "from", "to"}]
     manifest_before = models.ForeignKey("store.Manifest", models.CASCADE, null=True, related_name="+")
     manifest = models.ForeignKey("store.Manifest", models.CASCADE, null=True, related_name="+")

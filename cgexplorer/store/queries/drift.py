@@ -7,6 +7,7 @@ import datetime as dt
 import msgspec
 from django.db.models import Exists, OuterRef, QuerySet
 
+from cgexplorer.drift import Kind
 from cgexplorer.store.models import Acknowledgement, DriftEvent
 
 MAX_EXPORT_ROWS = 100_000
@@ -19,6 +20,7 @@ class Filters(msgspec.Struct, frozen=True):
     image: str = ""  # name
     acknowledged: bool | None = None
     since: dt.datetime | None = None  # recorded then or later
+    search: str = ""  # name of a saved one
 
 
 def events(asked: Filters, *, before: int | None = None) -> QuerySet[DriftEvent]:
@@ -29,6 +31,8 @@ def events(asked: Filters, *, before: int | None = None) -> QuerySet[DriftEvent]
         found = found.filter(kind=asked.kind)
     if asked.image:
         found = found.filter(image__name=asked.image)
+    if asked.search:
+        found = found.filter(kind=Kind.SEARCH_CHANGED, search=asked.search)
     if asked.acknowledged is not None:
         found = found.filter(is_acknowledged=asked.acknowledged)
     if asked.since is not None:

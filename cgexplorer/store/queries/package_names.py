@@ -58,19 +58,39 @@ def names(query: Query, *, by_part: bool = False) -> Names:
     Without a name, all that the filters let through. Raises QueryError when the query means more packages than one
     answer can hold.
     """
-    if not query.name:
-        return _judged(query, _by_filters(query))
-    if by_part and query.can_match_part:
-        return _by_part(query)
+    if not query.name or by_part:
+        return named(query, by_part=by_part)
     components = _components(query)
-    packages = _packages(query, components, "name")
-    seen = {package.id for package in packages}
-    packages += [package for package in _built_from(query) if package.id not in seen]
+    packages = _whole(query, components)
     if not packages and not components and query.can_match_part:
         by_part_of_it = _by_part(query)
         found = by_part_of_it.found or by_part_of_it.unordered
         return by_part_of_it if found else msgspec.structs.replace(by_part_of_it, like_it=_names_like(query))
     return _judged(query, packages)
+
+
+def named(query: Query, *, by_part: bool = False, image: int | None = None) -> Names:
+    """As `names`, of one image only when it is given, and by a part of the name only when that is asked for."""
+    if not query.name:
+        return _judged(query, _by_filters(query, image))
+    if by_part and query.can_match_part:
+        return _by_part(query, image)
+    return _judged(query, _whole(query, _components(query), image))
+
+
+def _whole(query: Query, components: list[tuple[int, str]], image: int | None = None) -> list[Found]:
+    packages = _packages(query, components, "name", image)
+    seen = {package.id for package in packages}
+    return packages + [package for package in _built_from(query, image) if package.id not in seen]
+
+
+def _asked(query: Query, image: int | None) -> tuple[str, list[object]]:
+    """What is asked of `p` beside its name."""
+    condition, parameters = conditions(query.filters)
+    if image is None:
+        return condition, parameters
+    held = "EXISTS (SELECT FROM store_packageimage pi WHERE pi.package_id = p.id AND pi.image_id = %s)"
+    return f"{condition} AND {held}", [*parameters, image]
 
 
 def _names_like(query: Query) -> tuple[str, ...]:
@@ -85,8 +105,8 @@ def _names_like(query: Query) -> tuple[str, ...]:
     return tuple(name for (name,) in found)
 
 
-def _by_filters(query: Query) -> list[Found]:
-    condition, parameters = conditions(query.filters)
+def _by_filters(query: Query, image: int | None) -> list[Found]:
+    condition, parameters = _asked(query, image)
     found = _found(
         rows(
             f"SELECT {_COLUMNS} WHERE {condition} AND %s IN ('', c.ecosystem) LIMIT %s",
@@ -98,10 +118,10 @@ def _by_filters(query: Query) -> list[Found]:
     return found
 
 
-def _by_part(query: Query) -> Names:
+def _by_part(query: Query, image: int | None = None) -> Names:
     components = _components_with(query, "%" + like(query.name) + "%", MAX_NAMES + 1)
     kept = components[:MAX_NAMES]
-    judged = _judged(query, _packages(query, kept, "part of the name"))
+    judged = _judged(query, _packages(query, kept, "part of the name", image))
     return Names(judged.found, judged.unordered, cut_off_names=len(components) > MAX_NAMES)
 
 
@@ -141,9 +161,9 @@ _COLUMNS = """p.id, c.ecosystem, c.namespace, c.name, p.version, p.version_key, 
   LEFT JOIN store_license l ON l.id = p.license_id"""
 
 
-def _packages(query: Query, components: list[tuple[int, str]], matched_by: MatchedBy) -> list[Found]:
+def _packages(query: Query, components: list[tuple[int, str]], matched_by: MatchedBy, image: int | None) -> list[Found]:
     found: list[Found] = []
-    asked, asked_parameters = conditions(query.filters)
+    asked, asked_parameters = _asked(query, image)
     for ecosystem in sorted({ecosystem for _, ecosystem in components}):
         ids = [key for key, said in components if said == ecosystem]
         condition, parameters = _version_condition(ecosystem, query.versions)
@@ -156,12 +176,12 @@ def _packages(query: Query, components: list[tuple[int, str]], matched_by: Match
     return found
 
 
-def _built_from(query: Query) -> list[Found]:
+def _built_from(query: Query, image: int | None) -> list[Found]:
     """libssl3 answers to openssl, and to `pkg:apk/wolfi/openssl`: that is how advisories name a source.
 
     One name is one source, so its packages are few enough to be judged one by one.
     """
-    asked, parameters = conditions(query.filters)
+    asked, parameters = _asked(query, image)
     sources = rows(
         f"SELECT {_COLUMNS} WHERE p.built_from <> '' AND p.built_from = ANY(%s) AND %s IN ('', c.ecosystem)"
         f" AND {asked} LIMIT %s",

@@ -15,9 +15,10 @@ import msgspec
 
 from cgexplorer import drift
 from cgexplorer.drift import INDEX, Finding, Kind
-from cgexplorer.store.models import Acknowledgement, DriftEvent, Manifest, TagMove, VerificationRun
+from cgexplorer.store.models import Acknowledgement, DriftEvent, Manifest, SavedAnswer, TagMove, VerificationRun
 from cgexplorer.store.queries import history, looks
 from cgexplorer.store.queries.history import TagChange
+from cgexplorer.store.queries.saved_searches import said
 from cgexplorer.store.record import webhooks
 from cgexplorer.store.record.text import as_json, storable
 
@@ -40,6 +41,8 @@ class _Step(msgspec.Struct, frozen=True):
     manifests: tuple[int | None, int | None] = (None, None)
     runs: tuple[int | None, int | None] = (None, None)
     move: int | None = None
+    search: str = ""
+    answer: tuple[int, ...] = ()  # of that search: which change of it
 
 
 type _Row = tuple[_Step, Finding]
@@ -79,6 +82,23 @@ def of_moves(moves: Sequence[TagMove]) -> list[DriftEvent]:
         for (kind, before, after), some in by_step.items()
     ]
     return _record([*themselves, *_of_builds(changes)])
+
+
+def of_search(
+    answer: SavedAnswer, finding: Finding, run: VerificationRun | None, moves: Sequence[TagMove], now: dt.datetime
+) -> list[DriftEvent]:
+    """What a saved search finds in an image is not what it found before, shown by this run or by these moves."""
+    step = _Step(
+        answer.image_id,
+        now,
+        tuple(move.name for move in moves) or (looks.tags_at(run.manifest_id) if run else ()),
+        (None, run.manifest_id if run else None),
+        (None, run.pk if run else None),
+        moves[0].pk if moves else None,
+        answer.search.name,
+        (answer.search_id, answer.image_id, answer.changes),
+    )
+    return _record([(step, msgspec.structs.replace(finding, note=f"Search: {said(answer.search)}"))])
 
 
 def acknowledge(event: DriftEvent, reason: str, who: str = "") -> Acknowledgement:
@@ -176,6 +196,7 @@ def _event(step: _Step, finding: Finding) -> DriftEvent:
         before=storable(finding.before, MAX_VALUE),
         after=storable(finding.after, MAX_VALUE),
         note=storable(finding.note, MAX_VALUE),
+        search=step.search,
         changes=as_json(finding.changes),
         manifest_before_id=step.manifests[0],
         manifest_id=step.manifests[1],
@@ -188,6 +209,9 @@ def _event(step: _Step, finding: Finding) -> DriftEvent:
 
 def _key(step: _Step, finding: Finding) -> uuid.UUID:
     """The same look shows the same thing once, however often it is recorded."""
-    shown_by = ("move", step.move) if step.move is not None else ("run", step.runs[1])
+    if step.search:
+        shown_by: tuple[object, ...] = ("search", *step.answer)
+    else:
+        shown_by = ("move", step.move) if step.move is not None else ("run", step.runs[1])
     named = (*shown_by, finding.kind, finding.topics, finding.platforms, finding.before, finding.after)
     return uuid.UUID(bytes=hashlib.sha256(msgspec.json.encode(named)).digest()[:16])

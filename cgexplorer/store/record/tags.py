@@ -9,7 +9,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 
 from cgexplorer.store.models import Image, Manifest, Tag, TagMove
-from cgexplorer.store.record import drift
+from cgexplorer.store.record import drift, saved_searches
 from cgexplorer.store.record.images import lock, refresh_searchable
 
 
@@ -24,16 +24,23 @@ def observe(image: Image, found: Mapping[str, Manifest], now: dt.datetime) -> li
     same = [tag.pk for name, tag in known.items() if tag.manifest_id == found[name].pk]
     Tag.objects.filter(pk__in=same, observed_at__lt=now).update(observed_at=now)
     other = [name for name in found if name not in known or known[name].manifest_id != found[name].pk]
-    moves = _moves(image, other, known, found, now)
-    Tag.objects.bulk_create(
-        [Tag(image=image, name=move.name, manifest=found[move.name], moved_at=now, observed_at=now) for move in moves],
-        update_conflicts=True,
-        unique_fields=["image", "name"],
-        update_fields=["manifest", "moved_at", "observed_at"],
-    )
-    if moves:
-        refresh_searchable(image)
-        drift.of_moves(moves)
+    if not other:
+        return []
+    places = [known[name].manifest_id for name in other if name in known] + [found[name].pk for name in other]
+    with saved_searches.watching(image, places, now) as cause:
+        cause.moves = moves = _moves(image, other, known, found, now)
+        Tag.objects.bulk_create(
+            [
+                Tag(image=image, name=move.name, manifest=found[move.name], moved_at=now, observed_at=now)
+                for move in moves
+            ],
+            update_conflicts=True,
+            unique_fields=["image", "name"],
+            update_fields=["manifest", "moved_at", "observed_at"],
+        )
+        if moves:
+            refresh_searchable(image)
+            drift.of_moves(moves)
     return [move.name for move in moves]
 
 
@@ -42,11 +49,12 @@ def gone(image: Image, names: Iterable[str], now: dt.datetime) -> list[str]:
     """These tags are no longer at their source, which answered so at `now`. Gives those that pointed somewhere."""
     lock(image)
     known = {tag.name: tag for tag in Tag.objects.filter(image=image, name__in=list(names))}
-    moves = _moves(image, list(known), known, {}, now)
-    Tag.objects.filter(image=image, name__in=[move.name for move in moves]).delete()
-    if moves:
-        refresh_searchable(image)
-        drift.of_moves(moves)
+    with saved_searches.watching(image, [tag.manifest_id for tag in known.values()], now) as cause:
+        cause.moves = moves = _moves(image, list(known), known, {}, now)
+        Tag.objects.filter(image=image, name__in=[move.name for move in moves]).delete()
+        if moves:
+            refresh_searchable(image)
+            drift.of_moves(moves)
     return [move.name for move in moves]
 
 

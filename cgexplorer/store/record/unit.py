@@ -14,7 +14,7 @@ from cgexplorer.oci.evidence import Evidence as Found
 from cgexplorer.oci.evidence import Problem
 from cgexplorer.store.judges import Tried
 from cgexplorer.store.models import Evidence, Image, Manifest, VerificationRun
-from cgexplorer.store.record import drift, images, packages, payloads, runs, sboms
+from cgexplorer.store.record import drift, images, packages, payloads, runs, saved_searches, sboms
 from cgexplorer.store.record.sboms import ParsedSbom
 from cgexplorer.store.record.text import storable
 from cgexplorer.verify.verdict import State, Verdict
@@ -70,6 +70,15 @@ def save(image: Image, unit: Unit, occasion: Occasion, now: dt.datetime) -> tupl
     Looking at the same bytes again changes nothing but `observed_at`.
     """
     images.lock(image)
+    known = Manifest.objects.filter(image=image, digest=unit.digest).values_list("pk", flat=True)
+    with saved_searches.watching(image, known, now) as cause:
+        manifest, run = _saved(image, unit, occasion, now)
+        cause.manifests, cause.run = [manifest.pk], run
+        drift.of_run(run)
+    return manifest, run
+
+
+def _saved(image: Image, unit: Unit, occasion: Occasion, now: dt.datetime) -> tuple[Manifest, VerificationRun | None]:
     package_ids = _intern(unit)
     if occasion.source == "stored":  # nobody looked at the source: nothing about the manifest is news
         manifest, seen_at = Manifest.objects.get(image=image, digest=unit.digest), None
@@ -86,7 +95,6 @@ def save(image: Image, unit: Unit, occasion: Occasion, now: dt.datetime) -> tupl
     run = runs.append(manifest, unit, rows, occasion, now)
     sboms.choose_evidence(manifest)
     images.refresh_searchable(image, [manifest.pk])
-    drift.of_run(run)
     return manifest, run
 
 
