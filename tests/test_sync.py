@@ -382,8 +382,7 @@ def test_a_platform_whose_index_was_cut_off_before_it_named_it_is_searched_after
 def test_when_the_time_for_asking_is_over_the_next_round_begins_with_the_tags_that_were_not_asked(
     registry: FakeRegistry, source: Registry
 ) -> None:
-    names = [f"1.{number}" for number in range(12)]
-    push(registry, *names)
+    push(registry, *(f"1.{number}" for number in range(12)))
     go(registry, source)
     asked(registry)
     a_second_each = Patience(together_s=6, clock=lambda: float(len(registry.requests)))
@@ -397,5 +396,5 @@ def test_when_the_time_for_asking_is_over_the_next_round_begins_with_the_tags_th
     assert f"the {12 - len(first)} tags that were not asked" in reason
     go(registry, source)
     again = [tag.removeprefix("HEAD ") for tag in asked(registry)]
-    assert set(again[: 12 - len(first) - PARALLEL_PER_HOST]) <= set(names) - first
-    assert set(again) == set(names)
+    assert set(again[: 12 - len(first) - PARALLEL_PER_HOST]) <= set(tagged()) - first
+    assert set(again) == set(tagged())
