@@ -49,6 +49,7 @@ def run(found: Sync, *, until: float | None = None) -> bool:
         if activity is None:
             return False
         if activity.attempts > jobs.MAX_ATTEMPTS:
+            activities.broken_off(activity.pk)  # this start gives up; it is no attempt
             syncs.end(found, f"Given up after {jobs.MAX_ATTEMPTS} attempts that were cut off.")
             return False
     try:

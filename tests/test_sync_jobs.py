@@ -110,6 +110,7 @@ def test_a_look_that_always_kills_its_worker_is_given_up() -> None:
     Activity.objects.update(attempts=jobs.MAX_ATTEMPTS)
     sync_jobs.work_on(sync_id=found.pk)
     assert "Given up" in Activity.objects.get().error
+    assert Activity.objects.get().attempts == jobs.MAX_ATTEMPTS
     assert ended(found)
 
 
