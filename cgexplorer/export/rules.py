@@ -39,7 +39,8 @@ class _File(msgspec.Struct, frozen=True):
 class Rules:
     """Names of the files that hold keys and trust roots; the first of each has the name that everybody expects."""
 
-    def __init__(self, subjects: tuple[Subject, ...]) -> None:
+    def __init__(self, subjects: tuple[Subject, ...], roots: str = "") -> None:
+        """`roots`: a folder that trust roots are kept in for several, "" = beside the other files."""
         policies = {
             one.row.policy.pk: one.row.policy for subject in subjects for one in subject.judged if one.row.policy
         }
@@ -53,7 +54,11 @@ class Rules:
         self._policies = sorted(policies.values(), key=lambda one: (one.name, one.version))
         self._roots: dict[str, TrustRoot] = {root.sha256: root for subject in subjects for root in subject.trust_roots}
         self._root_names = {
-            sha256: "trusted_root.json" if number == 0 else f"trusted_root-{number + 1}.json"
+            sha256: f"{roots}{sha256}.json"
+            if roots
+            else "trusted_root.json"
+            if number == 0
+            else f"trusted_root-{number + 1}.json"
             for number, sha256 in enumerate(self._roots)
         }
         keys = [

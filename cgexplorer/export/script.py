@@ -10,18 +10,22 @@ from collections.abc import Iterable
 
 import msgspec
 
-_HEAD = r"""#!/bin/sh
+_BEGIN = r"""#!/bin/sh
 # Checks this folder with stock cosign 3 and no network. Exit: 0 all holds, 1 something does not, 3 could not check.
 set -u
-cd "$(dirname "$0")" || exit 3
 COSIGN="${COSIGN:-cosign}"
+case "$COSIGN" in /*) ;; */*) COSIGN="$PWD/$COSIGN" ;; esac
+cd "$(dirname "$0")" || exit 3
 command -v "$COSIGN" >/dev/null 2>&1 || { echo "cosign is not here: install cosign 3, or set COSIGN." >&2; exit 3; }
 failed=0 skipped=0
 say() { printf '%s\n' "$1" >&2; }
 skip() { say "NOT CHECKED: $1"; skipped=1; }
 bad() { say "FAILED: $1"; failed=1; }
 if command -v sha256sum >/dev/null 2>&1; then sha256() { sha256sum "$1"; }; else sha256() { shasum -a 256 "$1"; }; fi
-
+errors="$(mktemp)" || exit 3
+trap 'rm -f "$errors"' EXIT
+"""
+_CHECKS = r"""
 named() { # file, the sha256 it must have
     [ "$(sha256 "$1" | cut -c1-64)" = "$2" ] || bad "$1 has not the digest that its name says"
 }
@@ -45,13 +49,30 @@ signature() { # bundle, payload, what names the image in the payload, flags
     if "$COSIGN" verify-blob --bundle="$bundle" --new-bundle-format "$@" "$signed" >/dev/null 2>"$errors"
     then echo "Verified: $bundle"; else bad "$bundle"; cat "$errors" >&2; fi
 }
-errors="$(mktemp)" || exit 3
-trap 'rm -f "$errors"' EXIT
+"""
+_FOLDER_CHECKS = r"""
+folder() { # one that checks itself
+    COSIGN="$COSIGN" sh "$1/verify.sh" >/dev/null 2>"$errors"
+    case $? in 0) echo "Holds: $1" ;; 3) skip "$1"; cat "$errors" >&2 ;; *) bad "$1"; cat "$errors" >&2 ;; esac
+}
+ids() { # ids in quotes, the document that must have each
+    [ "$(LC_ALL=C grep -oF -f "$1" "$2" | LC_ALL=C sort -u)" = "$(cat "$1")" ] || bad "$2 has not all ids of $1"
+}
 """
 
 
 _STRANGERS = r"""find . -type f | sed 's|^\./||' | while IFS= read -r file; do
     [ "$file" = SHA256SUMS ] || cut -c67- SHA256SUMS | grep -qxF -e "$file" ||
+        say "Not part of it, and checked by nobody: $(printf '%s' "$file" | tr -cd '[:print:]')"
+done
+"""
+
+
+# Files of a folder are looked at by its own script, and its own script is one of ours.
+_STRANGERS_BESIDE_FOLDERS = r"""{ find . -type f ! -path './digests/*' | sed 's|^\./||'
+    for folder in digests/*; do [ -d "$folder" ] && echo "$folder/verify.sh" || echo "$folder"; done
+} | while IFS= read -r file; do
+    [ "$file" = SHA256SUMS ] || [ "$file" = 'digests/*' ] || cut -c67- SHA256SUMS | grep -qxF -e "$file" ||
         say "Not part of it, and checked by nobody: $(printf '%s' "$file" | tr -cd '[:print:]')"
 done
 """
@@ -83,13 +104,22 @@ def failure(text: str) -> Step:
 
 def write(steps: Iterable[Step], names: Iterable[str]) -> str:
     """The script. `names` are all files of SHA256SUMS in its order, this script among them."""
+    return _written(_BEGIN + _CHECKS, _STRANGERS, steps, names)
+
+
+def write_of_folders(steps: Iterable[Step], names: Iterable[str]) -> str:
+    """The script that runs those of the folders in `digests/`."""
+    return _written(_BEGIN + _FOLDER_CHECKS, _STRANGERS_BESIDE_FOLDERS, steps, names)
+
+
+def _written(head: str, strangers: str, steps: Iterable[Step], names: Iterable[str]) -> str:
     listed = " \\\n    ".join(map(shlex.quote, names))
     lines = [
-        _HEAD,
+        head,
         "# Every file, and SHA256SUMS itself, is as it was written.",
         f"for file in \\\n    {listed}",
         'do sha256 "$file"; done | cmp -s - SHA256SUMS || bad "a file is not what SHA256SUMS says"',
-        _STRANGERS,
+        strangers,
         *(step.line() for step in steps),
         "",
         '[ "$failed$skipped" = 01 ] && say "What could be checked holds, but see above." && exit 3',

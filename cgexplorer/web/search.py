@@ -3,20 +3,24 @@
 from __future__ import annotations
 
 import shlex
+import tempfile
 from collections.abc import Iterable
 from itertools import groupby
 from urllib.parse import urlencode
 
 import msgspec
 from django import forms
-from django.http import HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
 from django.views.decorators.http import require_safe
 
+from cgexplorer import export
 from cgexplorer.spdx.purl import INSTALLED_TYPES, MODULE_TYPES, full_name
 from cgexplorer.spdx.query import MAX_CHARACTERS, Query, QueryError, Scope, parse
 from cgexplorer.store.queries.search import MAX_EXPORT_ROWS, Answer, Hit, Position, search
-from cgexplorer.web import narrowing, search_report
+from cgexplorer.store.queries.snapshot import snapshot
+from cgexplorer.web import narrowing, search_evidence, search_report
 from cgexplorer.web.component_path import component_path
+from cgexplorer.web.evidence import MEMORY_BYTES
 from cgexplorer.web.render import render_page
 
 ROWS_A_PAGE = 100
@@ -192,3 +196,21 @@ def package_search_csv(request: HttpRequest) -> HttpResponse | StreamingHttpResp
     response = StreamingHttpResponse(search_report.as_csv(answer), "text/csv; charset=utf-8")
     response["Content-Disposition"] = 'attachment; filename="packages.csv"'
     return response
+
+
+@require_safe
+def package_search_evidence(request: HttpRequest) -> HttpResponse | FileResponse:
+    """All hits with what proves them, as one file."""
+    if request.method == "HEAD":
+        return HttpResponse(content_type="application/zip")  # nobody would read what takes seconds to write
+    file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  (the response closes it)
+    try:
+        with snapshot():
+            answer = SearchForm(request.GET).answer(MAX_EXPORT_ROWS)
+            search_evidence.write(answer, file, search_evidence.MAX_DIGESTS_OF_A_PAGE)
+    except (QueryError, search_evidence.TooMany, export.TooLarge) as error:
+        file.close()
+        status = 400 if isinstance(error, QueryError) else 413
+        return HttpResponse(f"{error}\n", "text/plain; charset=utf-8", status=status)
+    file.seek(0)
+    return FileResponse(file, as_attachment=True, filename="packages-evidence.zip", content_type="application/zip")

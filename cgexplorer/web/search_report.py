@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import msgspec
@@ -50,12 +50,12 @@ def as_builtins(answer: Answer) -> dict[str, Any]:
         "names_cut_off": answer.names.cut_off_names,
         "more": answer.after is not None,
         "names_like_it": list(answer.names.like_it),
-        "results": [_row(hit) for hit in answer.hits],
-        "unordered": [_row(hit) for hit in answer.unordered],
+        "results": [row(hit) for hit in answer.hits],
+        "unordered": [row(hit) for hit in answer.unordered],
     }
 
 
-def _row(hit: Hit) -> dict[str, Any]:
+def row(hit: Hit) -> dict[str, Any]:
     return {
         "purl": hit.purl,
         "name": full_name(hit.ecosystem, hit.namespace, hit.name),
@@ -95,12 +95,15 @@ def hint(answer: Answer) -> str:
 
 
 def as_csv(answer: Answer) -> Iterable[str]:
-    table = [(*_row(hit).items(), ("order", order)) for hits, order in _both(answer) for hit in hits]
-    return csv_cells.lines(CSV_COLUMNS, ([dict(row)[column] for column in CSV_COLUMNS] for row in table))
+    return csv_cells.lines(CSV_COLUMNS, cells(answer))
 
 
-def _both(answer: Answer) -> tuple[tuple[tuple[Hit, ...], str], ...]:
-    return (answer.hits, "known"), (answer.unordered, "unknown")
+def cells(answer: Answer) -> Iterator[list[Any]]:
+    """Of CSV_COLUMNS: each hit, then those without a known order."""
+    for hits, order in ((answer.hits, "known"), (answer.unordered, "unknown")):
+        for hit in hits:
+            found = row(hit) | {"order": order}
+            yield [found[column] for column in CSV_COLUMNS]
 
 
 def subject(answer: Answer) -> str:

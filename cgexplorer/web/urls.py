@@ -107,6 +107,7 @@ urlpatterns = [
     path("packages/", search.package_search, name="package-search"),
     path("packages.csv", search.package_search_csv, name="package-search-csv"),
     path("packages.json", search.package_search_json, name="package-search-json"),
+    path("packages.zip", search.package_search_evidence, name="package-search-evidence"),
     path("packages/versions.csv", component.versions_csv, name="versions-csv"),
     path("packages/versions.json", component.versions_json, name="versions-json"),
     path("searches/", saved_searches.search_list, name="searches"),

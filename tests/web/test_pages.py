@@ -88,6 +88,7 @@ PAGES = {
     "package-search": Page(8, ask="q=openssl"),
     "package-search-csv": Page(8, ask="q=openssl", kind=CSV),
     "package-search-json": Page(8, ask="q=openssl", kind=JSON),
+    "package-search-evidence": Page(150, ask="q=nginx", kind="application/zip"),
     "component": Page(15, ("ecosystem", "path")),
     "versions-csv": Page(3, ask="of=apk/wolfi/libssl3", kind=CSV),
     "versions-json": Page(3, ask="of=apk/wolfi/libssl3", kind=JSON),

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 
 from cgexplorer import export
 from cgexplorer.management.store_command import COULD_NOT_CHECK, StoreCommand
+from cgexplorer.management.whole_file import whole_file
 from cgexplorer.store.queries import references
 from cgexplorer.store.queries.payloads import Damaged
 
@@ -34,17 +33,8 @@ class Command(StoreCommand):
         if number is not None and run is None:
             raise CommandError(f"Run {number} did not verify this digest.")
         try:
-            # Whole or not at all: half a bundle must not look like one.
-            with tempfile.NamedTemporaryFile(dir=target.parent, delete=False) as file:
-                try:
-                    export.write(manifest, file, run)
-                    os.fchmod(file.fileno(), 0o644)
-                    Path(file.name).replace(target)
-                except BaseException:
-                    Path(file.name).unlink()
-                    raise
-        except OSError as error:
-            raise CommandError(f"{target} cannot be written: {error.strerror}.") from error
+            with whole_file(target) as file:
+                export.write(manifest, file, run)
         except (export.TooLarge, Damaged) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(f"{target}: evidence of {manifest.image.name}@{manifest.digest}")

@@ -1,6 +1,7 @@
 """Where is this package? The same answer as the page /packages/."""
 
 import io
+from pathlib import Path
 from typing import Any
 
 from django.core.management.base import CommandError, CommandParser
@@ -8,12 +9,16 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from cgexplorer import export
 from cgexplorer.management.store_command import StoreCommand
+from cgexplorer.management.whole_file import whole_file
 from cgexplorer.oci.digest import short
 from cgexplorer.spdx.purl import full_name
 from cgexplorer.spdx.query import QueryError, parse
+from cgexplorer.store.queries.payloads import Damaged
 from cgexplorer.store.queries.search import MAX_EXPORT_ROWS, Answer, Hit, search
-from cgexplorer.web import search_report
+from cgexplorer.store.queries.snapshot import snapshot
+from cgexplorer.web import search_evidence, search_report
 
 
 def add_search_arguments(parser: CommandParser) -> None:
@@ -32,18 +37,23 @@ class Command(StoreCommand):
             help="name, name<version, vers: range, purl or CPE; license:, supplier:, checksum:, role:, type: narrow it",
         )
         add_search_arguments(parser)
+        parser.add_argument("--evidence", type=Path, metavar="FILE.zip", help="also write the proofs of all hits there")
         parser.add_argument("--format", choices=["table", "csv", "json"], default="table")
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            answer = search(
-                parse(options["query"], ecosystem=options["type"]),
-                scope=options["scope"],
-                include_unverified=options["include_unverified"],
-                by_part=options["contains"],
-                limit=MAX_EXPORT_ROWS,
-            )
-        except QueryError as error:
+            with snapshot():
+                answer = search(
+                    parse(options["query"], ecosystem=options["type"]),
+                    scope=options["scope"],
+                    include_unverified=options["include_unverified"],
+                    by_part=options["contains"],
+                    limit=MAX_EXPORT_ROWS,
+                )
+                if target := options["evidence"]:
+                    with whole_file(target) as file:
+                        search_evidence.write(answer, file, search_evidence.MAX_DIGESTS)
+        except (QueryError, search_evidence.TooMany, export.TooLarge, Damaged) as error:
             raise CommandError(str(error)) from error
         getattr(self, options["format"])(answer)
         if answer.after is not None:

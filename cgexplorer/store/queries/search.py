@@ -18,7 +18,7 @@ MAX_EXPORT_ROWS = 100_000
 MAX_UNORDERED = 100  # rows with versions without an order
 
 
-_GOOD = ("verified", "verified-stale", "no-policy")
+GOOD = ("verified", "verified-stale", "no-policy")  # signed, and nobody says by somebody wrong
 
 
 class Hit(msgspec.Struct, frozen=True):
@@ -40,11 +40,12 @@ class Hit(msgspec.Struct, frozen=True):
     image_state: str
     package_id: int
     manifest_id: int
+    sbom_id: int  # of the SBOM that says so
 
     @property
     def image_doubted(self) -> bool:
         """The SBOM may be believed, the image that it describes not: it must not pass for a verified one."""
-        return self.state in _GOOD and self.image_state not in _GOOD
+        return self.state in GOOD and self.image_state not in GOOD
 
 
 class Position(msgspec.Struct, frozen=True):
@@ -157,23 +158,33 @@ def _hits_of(held_by: HeldBy, versions: tuple[tuple[Found, ...], ...], after: Po
     begin = (after.image, after.manifest_id, after.package_id) if after else ("", 0, 0)
     found = rows(
         f"""WITH h AS MATERIALIZED (
-          SELECT DISTINCT ON (u.position, i.name, m.id, u.id) u.position, i.name, m.id, u.id AS package, e.state
+          SELECT DISTINCT ON (u.position, i.name, m.id, u.id) u.position, i.name, m.id, u.id AS package, e.state,
+            s.id AS sbom
           FROM unnest(%s::int[], %s::int[]) u(id, position) {held_by.each} {JOINS.format(sbom="sp.sbom_id")}
           JOIN store_image i ON i.id = m.image_id
           WHERE {held_by.allowed} AND (u.position, i.name, m.id, u.id) > (1, %s, %s, %s)
           ORDER BY u.position, i.name, m.id, u.id, e.state = 'verified' DESC NULLS LAST, s.id DESC LIMIT %s)
-        SELECT h.package, h.name, {TAGS}, m.digest, m.platform, coalesce(h.state, 'unsigned'), {_IMAGE_STATE}, m.id
+        SELECT h.package, h.name, {TAGS}, m.digest, m.platform, coalesce(h.state, 'unsigned'), {_IMAGE_STATE}, m.id,
+          h.sbom
         FROM h JOIN store_manifest m ON m.id = h.id ORDER BY h.position, h.name, m.id, h.package""",  # noqa: S608
         [list(packages), positions, *begin, limit],
     )
     return [
-        _hit(packages[package], image, tags, digest, platform, state, image_state, manifest)
-        for package, image, tags, digest, platform, state, image_state, manifest in found
+        _hit(packages[package], image, tags, digest, platform, state, image_state, *ids)
+        for package, image, tags, digest, platform, state, image_state, *ids in found
     ]
 
 
 def _hit(
-    package: Found, image: str, tags: list[str], digest: str, platform: str, state: str, image_state: str, manifest: int
+    package: Found,
+    image: str,
+    tags: list[str],
+    digest: str,
+    platform: str,
+    state: str,
+    image_state: str,
+    manifest: int,
+    sbom: int,
 ) -> Hit:
     return Hit(
         purl=package.purl,
@@ -192,4 +203,5 @@ def _hit(
         image_state=image_state,
         package_id=package.id,
         manifest_id=manifest,
+        sbom_id=sbom,
     )

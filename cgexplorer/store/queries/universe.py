@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 
 import msgspec
+from django.db import connection
 
 from cgexplorer.spdx.query import Scope
 from cgexplorer.store.queries.rows import rows
@@ -30,6 +32,14 @@ class Blind(msgspec.Struct, frozen=True):
     platform: str
     state: str
     reason: str
+
+
+class Looked(Blind, frozen=True):
+    """A digest in scope. When it was searched, `sboms` are the sha256 of the documents that were, `state` theirs."""
+
+    searched: bool
+    sboms: tuple[str, ...]
+    manifest_id: int
 
 
 class Universe(msgspec.Struct, frozen=True):
@@ -72,43 +82,67 @@ def universe(scope: Scope, *, include_unverified: bool) -> Universe:
     )
 
 
+def looked(scope: Scope, *, include_unverified: bool) -> Iterator[Looked]:
+    """Every digest in scope, by image, platform and digest, while it is read from the database."""
+    allowed = _allowed(scope, include_unverified=include_unverified)
+    sql = _described(
+        _scoped(scope, include_unverified=include_unverified),
+        f"""ARRAY(SELECT DISTINCT encode(s.document_id, 'hex') {_SEARCHED_SBOMS} AND {allowed} ORDER BY 1),
+        ARRAY(SELECT DISTINCT coalesce(e.state, 'unsigned') {_SEARCHED_SBOMS} AND {allowed} ORDER BY 1)""",
+    )
+    with connection.chunked_cursor() as cursor:
+        cursor.execute(sql)
+        while found := cursor.fetchmany(1000):
+            for image, tags, digest, platform, *facts, searched, manifest, sboms, states in found:
+                state, reason = (", ".join(states), "") if searched else _why(*facts)
+                yield Looked(image, tuple(tags), digest, platform, state, reason, searched, tuple(sboms), manifest)
+
+
+_SEARCHED_SBOMS = """FROM store_sbom s JOIN store_sbompackages sp ON sp.sbom_id = s.id
+          LEFT JOIN store_evidence e ON e.id = s.evidence_id WHERE s.manifest_id = m.id AND s.indexed"""
+
+
+def _allowed(scope: Scope, *, include_unverified: bool) -> str:
+    """SQL that says whether an SBOM is searched."""
+    if include_unverified:
+        return "TRUE"
+    return "sp.searchable" if scope == "current" else "e.state = 'verified'"
+
+
 def _scoped(scope: Scope, *, include_unverified: bool) -> str:
     """SQL of every platform's digest in scope, with `searched`. No user's text comes near it."""
-    if include_unverified:
-        allowed = "TRUE"
-    elif scope == "current":
-        allowed = "sp.searchable"
-    else:
-        allowed = "e.state = 'verified'"
+    allowed = _allowed(scope, include_unverified=include_unverified)
     current = f"m.id IN ({_CURRENT})" if scope == "current" else "TRUE"
     # Build tools put their own attestations into an index as "unknown/unknown": no image, so nothing to search.
     return f"""SELECT m.id, m.image_id, EXISTS (
-          SELECT 1 FROM store_sbom s JOIN store_sbompackages sp ON sp.sbom_id = s.id
-          LEFT JOIN store_evidence e ON e.id = s.evidence_id
-          WHERE s.manifest_id = m.id AND s.indexed AND {allowed}) AS searched
+          SELECT 1 {_SEARCHED_SBOMS} AND {allowed}) AS searched
         FROM store_manifest m WHERE NOT m.is_index AND m.platform <> 'unknown/unknown' AND {current}"""  # noqa: S608
 
 
 def _blind(within: str) -> tuple[Blind, ...]:
-    found = rows(
-        f"""WITH d AS MATERIALIZED ({within})
+    found = rows(_described(f"SELECT * FROM ({within}) w WHERE NOT searched", "NULL") + " LIMIT %s", [MAX_BLIND])  # noqa: S608
+    return tuple(
+        Blind(image, tuple(tags), digest, platform, *_why(*facts))
+        for image, tags, digest, platform, *facts, _, _, _ in found
+    )
+
+
+def _described(within: str, more: str) -> str:
+    """SQL of digests in order, with what `_why` needs, whether each was searched, its id, and these columns more."""
+    return f"""WITH d AS MATERIALIZED ({within})
         SELECT i.name, {TAGS}, m.digest, m.platform, m.problem, m.state, m.state_reason,
           sbom.id, sbom.indexed, sbom.not_indexed_reason, sbom.evidence_id, spdx.state, spdx.reason,
           (SELECT r.problems FROM store_verificationrun r WHERE r.manifest_id = m.id ORDER BY r.id DESC LIMIT 1),
           (SELECT count(*) FROM store_evidence e WHERE e.manifest_id = m.id AND e.kind = 'attestation'
-            AND e.state NOT IN ('verified', 'verified-stale') AND e.payload_id IS NULL)
+            AND e.state NOT IN ('verified', 'verified-stale') AND e.payload_id IS NULL),
+          d.searched, m.id, {more}
         FROM d JOIN store_manifest m ON m.id = d.id JOIN store_image i ON i.id = m.image_id
         LEFT JOIN LATERAL (SELECT s.id, s.indexed, s.not_indexed_reason, s.evidence_id FROM store_sbom s
           WHERE s.manifest_id = m.id ORDER BY s.id DESC LIMIT 1) sbom ON TRUE
         LEFT JOIN LATERAL (SELECT e.state, e.reason FROM store_evidence e WHERE e.manifest_id = m.id
           AND e.predicate_type ~ '^https://(spdx[.]dev/Document|cyclonedx[.]org/bom)'
           ORDER BY e.id DESC LIMIT 1) spdx ON TRUE
-        WHERE NOT d.searched ORDER BY i.name, m.platform, m.digest LIMIT %s""",  # noqa: S608
-        [MAX_BLIND],
-    )
-    return tuple(
-        Blind(image, tuple(tags), digest, platform, *_why(*facts)) for image, tags, digest, platform, *facts in found
-    )
+        ORDER BY i.name, m.platform, m.digest"""  # noqa: S608
 
 
 TAGS = """ARRAY(SELECT t.name FROM store_tag t WHERE t.manifest_id = m.id UNION

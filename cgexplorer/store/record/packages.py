@@ -92,6 +92,11 @@ def _made(rows: dict[bytes, _Row]) -> dict[bytes, tuple[int, int]]:
     return {row.identity: (ids[row.identity], components[row.component]) for row in rows.values()}
 
 
+def identity(package: Package) -> bytes:
+    """What makes this the package of a row."""
+    return _row(package).identity
+
+
 def _row(package: Package) -> _Row:
     """Builds of an image name the same packages again and again: most rows are remembered."""
     named = (
