@@ -60,6 +60,7 @@ bench: $(VENV)/dev.stamp ## Figures, as ratios in one run; also into bench/resul
 
 fuzz: $(VENV)/dev.stamp ## Hostile bytes for every parser: SECONDS=60, or RUNS=1000000
 	@$(BIN)/python -m scripts.fuzz $(if $(RUNS),--runs $(RUNS),--seconds $(or $(SECONDS),60))
+	@HYPOTHESIS_PROFILE=fuzz $(BIN)/python -m pytest -q tests/spdx/test_quirks.py -k together
 
 interop: $(VENV)/dev.stamp ## Stock cosign and a private Sigstore beside us; also into bench/interop.json (needs Go)
 	@$(BIN)/python -m scripts.interop

@@ -22,7 +22,7 @@ from cgexplorer.spdx.query import QueryError
 from cgexplorer.spdx.versions import ConstraintError
 from scripts import sample_documents
 from scripts.sample_facts import BUILDS
-from tests.spdx import documents
+from tests.spdx import documents, quirks
 
 DIGEST = "sha256:" + "ab" * 32
 ECOSYSTEMS = ("apk", "deb", "rpm", "golang", "npm", "pypi", "gem", "maven", "nuget", "cargo", "strange")
@@ -151,8 +151,11 @@ def _sboms() -> tuple[bytes, ...]:
     edges = [documents.related("DOCUMENT", "DESCRIBES", "one"), documents.related("one", "CONTAINS", "two")]
     whole = documents.document(*packages, files=[file], relationships=edges, documentDescribes=["SPDXRef-one"])
     build = sample_documents.spdx(BUILDS[0], "amd64", DIGEST, DIGEST)
-    return dumped(whole), dumped(
-        build | {"packages": build["packages"][:6], "relationships": build["relationships"][:8]}
+    odd = quirks.raw([one for one in quirks.QUIRKS if one.of != "heading" and len(repr(one.value)) < 200])
+    return (
+        dumped(whole),
+        dumped(build | {"packages": build["packages"][:6], "relationships": build["relationships"][:8]}),
+        odd,
     )
 
 

@@ -20,7 +20,8 @@ def pytest_configure() -> None:
     # How long an example takes says how busy the machine is, not whether the code is right.
     calm = [hypothesis.HealthCheck.too_slow, hypothesis.HealthCheck.function_scoped_fixture]
     hypothesis.settings.register_profile("calm", deadline=None, suppress_health_check=calm)
-    hypothesis.settings.load_profile("calm")
+    hypothesis.settings.register_profile("fuzz", parent=hypothesis.settings.get_profile("calm"), max_examples=2000)
+    hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "calm"))
 
     # Pages are tested without the collected, hashed copies that a server serves.
     settings.STORAGES["staticfiles"] = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}

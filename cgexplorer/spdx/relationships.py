@@ -39,7 +39,7 @@ def edges(document: wire.Document, index: Mapping[str, int], findings: Findings)
     Ends that the document does not have, NOASSERTION, NONE and elements of other documents are noted as findings.
     """
     found: list[Edge] = []
-    codes: dict[str, tuple[int, bool]] = {}
+    codes: dict[str, tuple[int, bool, str]] = {}
     for relationship in document.relationships or ():
         kind = relationship.relationship_type
         if kind is None:
@@ -47,8 +47,10 @@ def edges(document: wire.Document, index: Mapping[str, int], findings: Findings)
             continue
         known = codes.get(kind)
         if known is None:
-            known = codes[kind] = _code(kind, findings)
-        code, inverted = known
+            known = codes[kind] = _code(kind)
+        code, inverted, fault = known
+        if fault:
+            findings.add(fault, kind)
         source = index.get(relationship.spdx_element_id or "")
         target = index.get(relationship.related_spdx_element or "")
         if source is None or target is None:
@@ -64,17 +66,17 @@ def edges(document: wire.Document, index: Mapping[str, int], findings: Findings)
     return found
 
 
-def _code(kind: str, findings: Findings) -> tuple[int, bool]:
+def _code(kind: str) -> tuple[int, bool, str]:
+    """Its number here, whether the ends change places, and what is wrong with the way it is written."""
     name = kind.replace("-", "_").upper()
+    fault = ""
     if name in _MISSPELT:
-        findings.add("relationship type spelt wrongly", kind)
-        name = _MISSPELT[name]
+        name, fault = _MISSPELT[name], "relationship type spelt wrongly"
     if name in _INVERTED:
-        return _INVERTED[name], True
+        return _INVERTED[name], True, fault
     if name not in _CODE or name == "IMPLIED_CONTAINS":
-        findings.add("relationship of an unknown type, kept as OTHER", kind)
-        return _CODE["OTHER"], False
-    return _CODE[name], False
+        return _CODE["OTHER"], False, "relationship of an unknown type, kept as OTHER"
+    return _CODE[name], False, fault
 
 
 def _note_missing_end(relationship: wire.Relationship, findings: Findings) -> None:

@@ -9,7 +9,7 @@ import json
 import re
 from collections.abc import Collection, Iterator
 from functools import cache
-from typing import Any
+from typing import Any, get_args, get_origin
 
 import msgspec
 
@@ -201,6 +201,10 @@ def element[S: msgspec.Struct](struct: type[S], value: dict[str, Any], what: str
         try:
             kept[field.name] = msgspec.convert(found, field.type)
         except msgspec.ValidationError:
+            nested = _struct_in(field.type)
+            if nested is not None and isinstance(found, dict) and list not in _kinds(field.type):
+                kept[field.name] = element(nested, found, field.encode_name, findings)
+                continue
             repaired = _repaired(found, field.type)
             findings.add(f"{what}: {field.encode_name} has a wrong type", f"{_id_of(value)} {found!r}")
             if repaired is not None:
@@ -210,6 +214,22 @@ def element[S: msgspec.Struct](struct: type[S], value: dict[str, Any], what: str
 
 def _id_of(element: dict[str, Any]) -> str:
     return str(element.get("SPDXID") or element.get("bom-ref") or "")
+
+
+@cache
+def _kinds(wanted: Any) -> tuple[Any, ...]:
+    """`list[Checksum] | None` is a list or nothing."""
+    return tuple(get_origin(one) or one for one in get_args(wanted) or (wanted,))
+
+
+@cache
+def _struct_in(wanted: Any) -> type[msgspec.Struct] | None:
+    """The type of object that a field is, or that the items of its list are."""
+    for one in get_args(wanted) or (wanted,):
+        for inner in get_args(one) or (one,):
+            if isinstance(inner, type) and issubclass(inner, msgspec.Struct):
+                return inner
+    return None
 
 
 @cache
@@ -228,12 +248,13 @@ def _repaired(found: Any, wanted: Any) -> Any:
             return None
     if isinstance(found, str):
         found = [found]
-    good = []
+    struct, good = _struct_in(wanted) if list in _kinds(wanted) else None, []
     for item in found:
         try:
             good += msgspec.convert([item], wanted)
         except (msgspec.ValidationError, TypeError):
-            continue
+            if struct is not None and isinstance(item, dict):
+                good.append(element(struct, item, "", Findings()))  # counted as one fault, with the list
     return good or None
 
 
