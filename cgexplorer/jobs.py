@@ -26,7 +26,7 @@ from procrastinate.jobs import Job, Status
 
 from cgexplorer import ingest, registries, stopping, webhooks
 from cgexplorer.oci import reference as references
-from cgexplorer.oci.errors import OciError, Unreachable
+from cgexplorer.oci.errors import NotNow, OciError, Unreachable
 from cgexplorer.oci.patience import Patience
 from cgexplorer.oci.reference import Reference
 from cgexplorer.oci.transport import Transport
@@ -115,7 +115,7 @@ def fetch(*, activity_id: int) -> None:
         if activity is None:
             return
         reference = references.parse(activity.subject)
-        with registries.connect(reference, patience=patience()) as source:
+        with registries.connect(reference, patience=patience(), gives_way=True) as source:
             report = ingest.ingest(
                 reference,
                 source,
@@ -123,7 +123,7 @@ def fetch(*, activity_id: int) -> None:
                 now=timezone.now(),
                 progress=lambda step, done, total: activities.progress(activity_id, step, done, total),
             )
-        if source.failure is not None and activity.attempts < MAX_ATTEMPTS:
+        if isinstance(source.failure, NotNow) or (source.failure is not None and activity.attempts < MAX_ATTEMPTS):
             raise source.failure  # what could be read is stored; the rest is asked for again
         manifest = Manifest.objects.get(image__name=reference.name, digest=report.digest)
         activities.end(activity_id, run=manifest.run)
@@ -138,7 +138,7 @@ def reverify(*, activity_id: int, manifest_id: int, live: bool = False, trigger:
         manifest = Manifest.objects.select_related("image__registry").get(pk=manifest_id)
         if live:
             activities.progress(activity_id, "Asking the registry again", 0, 1)
-            run = ask_again(manifest, trigger=trigger)
+            run = ask_again(manifest, trigger=trigger, patience=patience(), gives_way=True)
         else:
             activities.progress(activity_id, "Checking the stored evidence again", 0, 1)
             run = ingest.reverify(manifest, now=timezone.now(), trigger=trigger)
@@ -169,9 +169,11 @@ def reverify_all(*, activity_id: int, image_id: int | None) -> None:
         activities.end(activity_id, error=f"{unread[0]}{more} The others were checked." if unread else "")
 
 
-def ask_again(manifest: Manifest, *, trigger: str) -> VerificationRun:
+def ask_again(
+    manifest: Manifest, *, trigger: str, patience: Patience | None = None, gives_way: bool = False
+) -> VerificationRun:
     """Verify what the registry of this manifest holds for it now. Raises OciError; the last verdict then stays."""
-    with registries.connect(manifest.image.registry.host, patience=patience()) as source:
+    with registries.connect(manifest.image.registry.host, patience=patience, gives_way=gives_way) as source:
         return ingest.reverify(manifest, now=timezone.now(), trigger=trigger, live=source)
 
 
@@ -311,6 +313,10 @@ def _attempt(activity_id: int) -> Iterator[Activity | None]:
         if activity is not None:
             activities.broken_off(activity.pk)
         raise
+    except NotNow as error:
+        if activity is not None:
+            activities.put_off(activity.pk, str(error))
+        raise TryAgain(str(error), error.retry_after_s) from error
     except Unreachable as error:
         _again_or_end(activity, str(error))
         raise TryAgain(str(error), error.retry_after_s) from error

@@ -12,31 +12,35 @@ from django.utils import timezone
 from cgexplorer.oci import docker_config
 from cgexplorer.oci import registry as live
 from cgexplorer.oci.docker_config import Credentials
-from cgexplorer.oci.errors import Unauthorized, Unreachable
+from cgexplorer.oci.errors import NotNow, Unauthorized
 from cgexplorer.oci.origin import PARALLEL_PER_HOST, Trusted
 from cgexplorer.oci.patience import Patience
 from cgexplorer.oci.reference import Reference, check_host
+from cgexplorer.oci.transport import TRY_LATER_S
 from cgexplorer.sealing import Box, CannotOpen
-from cgexplorer.store.host_slots import HostSlots
+from cgexplorer.store.host_turns import HostTurns
 from cgexplorer.store.models import Registry
 from cgexplorer.store.queries import registries as stored
 from cgexplorer.store.record import registries as record
 
 
 @contextmanager
-def connect(reference_or_host: Reference | str, *, patience: Patience | None = None) -> Iterator[live.Registry]:
+def connect(
+    reference_or_host: Reference | str, *, patience: Patience | None = None, gives_way: bool = False
+) -> Iterator[live.Registry]:
     """A source, closed at the end. Credentials stored here come before those of docker's configuration.
 
-    Raises `Unreachable` with `retry_after_s` while the registry has asked for silence (Retry-After), in this or in
-    another process; what it asks for now is kept for all. Raises `Unauthorized` when credentials cannot be used.
+    Raises `NotNow` while the registry has asked for silence (Retry-After), in this or in another process; what it asks
+    for now is kept for all. Raises `Unauthorized` when credentials cannot be used.
 
-    A host gets at most three requests at the same time from all processes together.
+    A host gets at most three requests at the same time from all processes together. Who `gives_way` does not wait for
+    one that does not answer while another job waits for it and jobs of other hosts wait for a worker: `NotNow`.
     """
     host = check_host(reference_or_host) if isinstance(reference_or_host, str) else reference_or_host.registry
     row = stored.one(host)
     _heed(row)
     patience = patience or Patience()
-    slots = HostSlots(PARALLEL_PER_HOST, patience.stop)
+    turns = HostTurns(host, PARALLEL_PER_HOST, patience.stop, gives_way=gives_way)
     source = live.connect(
         host,
         trusted=trusted(),
@@ -44,9 +48,11 @@ def connect(reference_or_host: Reference | str, *, patience: Patience | None = N
         token_service=row.token_service if row is not None else "",
         docker_config=docker_config.default_path(),
         patience=patience,
-        turn=slots.slot,
+        turns=turns,
     )
-    with slots, source:
+    with turns, source:
+        if turns.is_for_others():
+            raise _not_now(f"{host} does not answer. Another job already waits for it.", TRY_LATER_S)
         try:
             yield source
         finally:
@@ -84,6 +90,11 @@ def _heed(row: Registry | None) -> None:
     until = stored.waits_until(row, now)
     if row is None or until is None:
         return
-    error = Unreachable(f"{row.host} does not want to be asked before {until:%H:%M:%S} UTC (too many requests).")
-    error.retry_after_s = (until - now).total_seconds()
-    raise error
+    reason = f"{row.host} does not want to be asked before {until:%H:%M:%S} UTC (too many requests)."
+    raise _not_now(reason, (until - now).total_seconds())
+
+
+def _not_now(reason: str, after_s: float) -> NotNow:
+    error = NotNow(reason)
+    error.retry_after_s = after_s
+    return error

@@ -27,7 +27,7 @@ from django.utils import timezone
 from cgexplorer import ingest, stopping
 from cgexplorer.oci import choice
 from cgexplorer.oci import reference as references
-from cgexplorer.oci.errors import NotFound, OciError, OutOfTime, Unreachable
+from cgexplorer.oci.errors import NotFound, NotNow, OciError, OutOfTime, Unreachable
 from cgexplorer.oci.origin import PARALLEL_PER_HOST
 from cgexplorer.oci.reference import Reference
 from cgexplorer.oci.registry import Registry
@@ -158,7 +158,7 @@ class _Asker:
     def _note(self, error: OciError | None) -> None:
         with self._lock:
             self._silences = self._silences + 1 if isinstance(error, Unreachable) else 0
-            is_over = isinstance(error, OutOfTime) or self._silences >= MAX_SILENCES
+            is_over = isinstance(error, NotNow | OutOfTime) or self._silences >= MAX_SILENCES
             if self.silence is None and isinstance(error, Unreachable) and is_over:
                 self.silence = error
 
@@ -200,6 +200,9 @@ def _fetch(item: SyncItem, asked_for: Wish, source: Registry) -> OciError | None
     before = source.failure
     try:
         report = ingest.ingest(reference, source, trigger="ingest", now=timezone.now(), platforms=asked_for.platforms)
+    except NotNow:
+        syncs.broken_off(item)
+        raise
     except OciError as error:
         if not isinstance(error, Unreachable) or item.attempts >= syncs.MAX_ATTEMPTS:
             syncs.fail(item, str(error))
@@ -213,6 +216,9 @@ def _fetch(item: SyncItem, asked_for: Wish, source: Registry) -> OciError | None
         logger.exception("%s could not be taken in.", reference)
         syncs.fail(item, f"{type(error).__name__}: {error}")
         return None
+    if isinstance(source.failure, NotNow):
+        syncs.broken_off(item)
+        raise source.failure
     if source.failure is not before and item.attempts < syncs.MAX_ATTEMPTS:
         return source.failure  # what could be read is stored; the rest is asked for again
     with transaction.atomic():

@@ -17,7 +17,7 @@ from procrastinate.contrib.django.models import ProcrastinateJob
 
 from cgexplorer import jobs, registries, stopping, sync
 from cgexplorer.oci import reference as references
-from cgexplorer.oci.errors import OciError, Unreachable
+from cgexplorer.oci.errors import NotNow, OciError, Unreachable
 from cgexplorer.store.models import Sync
 from cgexplorer.store.queries import follows
 from cgexplorer.store.record import activities, syncs
@@ -53,13 +53,18 @@ def run(found: Sync, *, until: float | None = None) -> bool:
             syncs.end(found, f"Given up after {jobs.MAX_ATTEMPTS} attempts that were cut off.")
             return False
     try:
-        patience = jobs.patience() if until is not None else None  # the command line has all the time of its user
-        with registries.connect(references.parse(found.name), patience=patience) as source:
+        is_job = until is not None  # the command line has all the time of its user
+        patience = jobs.patience() if is_job else None
+        with registries.connect(references.parse(found.name), patience=patience, gives_way=is_job) as source:
             return sync.work(found, source, until=until)
     except stopping.Interrupted:
         if found.looked_at is None:
             activities.broken_off(found.activity_id)
         raise
+    except NotNow as error:
+        if found.looked_at is None:
+            activities.put_off(found.activity_id, str(error))
+        raise jobs.TryAgain(str(error), error.retry_after_s) from error
     except Unreachable as error:
         found.refresh_from_db()
         if found.looked_at is not None or found.activity.attempts >= jobs.MAX_ATTEMPTS:

@@ -22,6 +22,7 @@ from cgexplorer import jobs
 from cgexplorer.oci import reference as references
 from cgexplorer.store.models import Activity, Manifest, Registry, Tag, VerificationRun
 from cgexplorer.store.record import activities
+from cgexplorer.store.record import registries as record
 from tests.fakes.registry import FakeRegistry, Fault
 from tests.ingesting import allow, fetch, signed_image
 from tests.working import until, worker
@@ -313,3 +314,36 @@ def test_a_job_that_spends_its_time_on_asking_is_ended_with_that_reason(
     assert (ended.state, ended.attempts) == ("failed", jobs.MAX_ATTEMPTS)
     assert ended.error == "127.0.0.1 took more than 0 s for all that it was asked together."
     assert not Manifest.objects.exists()
+
+
+def test_a_job_that_does_not_ask_because_of_what_another_was_told_uses_up_no_attempt(
+    registry: FakeRegistry, settings: Any
+) -> None:
+    settings.INSECURE_REGISTRIES = frozenset([registry.host])
+    activity = jobs.defer_fetch(references.parse(f"{registry.host}/team/python:3.14.7"))
+    Registry.objects.create(host=registry.host, ask_again_at=timezone.now() + dt.timedelta(seconds=600))
+    for _ in range(jobs.MAX_ATTEMPTS + 1):
+        with pytest.raises(jobs.TryAgain, match="does not want to be asked before") as failure:
+            jobs.fetch(activity_id=activity.pk)
+    assert failure.value.after_s == pytest.approx(600, abs=60)
+    waiting = Activity.objects.get(pk=activity.pk)
+    assert (waiting.state, waiting.attempts) == ("queued", 0)
+    assert "does not want to be asked before" in waiting.error
+    assert registry.requests == []
+    Registry.objects.update(ask_again_at=None)
+    jobs.fetch(activity_id=activity.pk)
+    assert state_of(activity) == "done"
+
+
+def test_two_jobs_that_wait_for_one_registry_leave_a_hand_to_that_of_another(registry: FakeRegistry) -> None:
+    with FakeRegistry() as waits:
+        record.registry(waits.host, access="insecure")
+        waits.fault, waits.retry_after = Fault.TOO_MANY, "60"  # which a job sits out
+        stuck = [jobs.defer_fetch(references.parse(f"{waits.host}/team/{name}:1")) for name in ("one", "two")]
+        other = jobs.defer_fetch(references.parse(f"{registry.host}/team/python:3.14.7"))
+        with worker(registry) as running:
+            until(lambda: state_of(other) == "done", "the job of the registry that answers")
+            assert sum(Activity.objects.get(pk=one.pk).attempts for one in stuck) == 1
+            running.kill()
+    put_off = Activity.objects.get(pk__in=[one.pk for one in stuck], attempts=0)
+    assert (put_off.state, "Another job already waits" in put_off.error) == ("queued", True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import signal
 import time
 from collections.abc import Iterator
@@ -13,7 +14,7 @@ from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from cgexplorer import jobs, sync_jobs
-from cgexplorer.store.models import Activity, Evidence, Image, Manifest, Sync, SyncItem, Tag, TagMove
+from cgexplorer.store.models import Activity, Evidence, Image, Manifest, Registry, Sync, SyncItem, Tag, TagMove
 from cgexplorer.store.record import follows, syncs
 from tests.at_once import together
 from tests.fakes.registry import FakeRegistry, Fault
@@ -94,6 +95,19 @@ def test_a_registry_that_stays_silent_ends_the_round_with_its_reason_after_three
     activity = Activity.objects.get()
     assert (activity.state, ended(found)) == ("failed", True)
     assert "registry.invalid" in activity.error
+
+
+def test_a_part_that_may_not_ask_yet_is_queued_again_and_uses_up_no_attempt(registry: FakeRegistry, name: str) -> None:
+    found, _ = syncs.queue(name)
+    Sync.objects.filter(pk=found.pk).update(looked_at=timezone.now())
+    syncs.add(found, f"sha256:{0:064}", ["0"], timezone.now())
+    Registry.objects.create(host=registry.host, ask_again_at=timezone.now() + dt.timedelta(seconds=600))
+    for _ in range(jobs.MAX_ATTEMPTS + 1):
+        with pytest.raises(jobs.TryAgain, match="does not want to be asked before"):
+            sync_jobs.work_on(sync_id=found.pk)
+    assert not ended(found)
+    assert [item.attempts for item in found.items.all()] == [0]
+    assert registry.requests == []
 
 
 def test_a_repository_that_is_not_there_is_not_asked_for_again(registry: FakeRegistry, settings) -> None:

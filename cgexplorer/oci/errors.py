@@ -23,6 +23,10 @@ class Unreachable(OciError):
     retry_after_s: float | None = None  # what the registry asked for, 1 s to 1 h
 
 
+class NotNow(Unreachable):
+    """It was not asked, or not once more: it wants no question yet, or somebody else waits for it. Says when to try."""
+
+
 class OutOfTime(Unreachable):
     """What may be spent on asking is spent (`Patience.together_s`). Nothing more is asked."""
 

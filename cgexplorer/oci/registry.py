@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import Self
@@ -29,7 +28,8 @@ from cgexplorer.oci.manifest import ACCEPTED_TYPES, MAX_MANIFEST_BYTES, OCI_INDE
 from cgexplorer.oci.origin import Trusted, split
 from cgexplorer.oci.patience import Patience
 from cgexplorer.oci.reference import DEFAULT_REGISTRY, Reference, check_host, is_repository, is_tag
-from cgexplorer.oci.transport import Answer, Transport, Turn
+from cgexplorer.oci.transport import Answer, Transport
+from cgexplorer.oci.turns import Turns
 
 MAX_LIST_BYTES = 4 << 20
 MAX_BLOB_BYTES = 32 << 20
@@ -52,19 +52,19 @@ def connect(
     token_service: str = "",
     docker_config: Path | None = None,
     patience: Patience | None = None,
-    turn: Turn = nullcontext,
+    turns: Turns | None = None,
 ) -> Registry:
     """The registry of a reference, or the one named `host[:port]`.
 
     `insecure` lists the hosts (spelled as in references) that are asked by plain http and may have private addresses;
     `trusted` says more. Without `credentials`, those of `docker_config` are used, which for Docker's own file is
     `docker_config.default_path()`. `token_service` is a host beside the registry's own that may see them.
-    Requests wait for their `turn` at a host, where other processes ask it too.
+    `turns` says when to ask, where other processes ask the same host.
     """
     host = check_host(reference_or_host) if isinstance(reference_or_host, str) else reference_or_host.registry
     patience = patience or Patience()
     known = credentials or stored_credentials(host, docker_config, stop=patience.stop)
-    transport = Transport(trusted=trusted or Trusted(insecure), patience=patience, turn=turn)
+    transport = Transport(trusted=trusted or Trusted(insecure), patience=patience, turns=turns)
     return Registry(host, transport, known, token_service=token_service)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import ssl
 import time
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Mapping
 from email.utils import parsedate_to_datetime
 from functools import cache
 from typing import Self
@@ -15,12 +14,14 @@ import httpcore
 import msgspec
 
 from cgexplorer.oci import addresses
-from cgexplorer.oci.errors import Malformed, OutOfTime, Refused, TooLarge, Unreachable
+from cgexplorer.oci.errors import Malformed, NotNow, OutOfTime, Refused, TooLarge, Unreachable
 from cgexplorer.oci.origin import Origin, Origins, Trusted, split
 from cgexplorer.oci.patience import Patience, Stopwatch
+from cgexplorer.oci.turns import Alone, Turns
 from cgexplorer.oci.wire import Limits
 
 MAX_REDIRECTS = 3
+TRY_LATER_S = 15.0
 MAX_ERROR_BYTES = 64 << 10
 USER_AGENT = "cgexplorer"
 _SECONDS_OF_A_DATE = 1e9  # nobody asks for 30 years
@@ -28,8 +29,6 @@ _REDIRECT = frozenset({301, 302, 303, 307, 308})
 _TRY_AGAIN = frozenset({408, 429, 500, 502, 503, 504})
 # Two different values of these are two answers in one: which of them is meant would be our guess.
 _ONCE = frozenset({"content-type", "content-encoding", "docker-content-digest", "location"})
-
-type Turn = Callable[[str], AbstractContextManager[object]]  # of a host, held during a request to it
 
 
 class Answer(msgspec.Struct, frozen=True):
@@ -56,13 +55,12 @@ class Transport:
         patience: Patience | None = None,
         resolver: addresses.Resolver = addresses.system_resolver,
         tls: ssl.SSLContext | None = None,
-        turn: Turn = nullcontext,
+        turns: Turns | None = None,
     ) -> None:
-        """At most three requests to a host are under way at once; `turn` may make them wait for others' besides."""
         self.patience = patience or Patience()
         self.requests = 0  # sent so far; threads may lose one or another in the count
         self.failure: Unreachable | None = None  # of the last request that was given up
-        self._turn = turn
+        self._turns = turns or Alone()
         self._asking = Stopwatch(self.patience.clock)
         self.origins = Origins(trusted or Trusted(), resolver, tls or _system_tls())
 
@@ -104,6 +102,8 @@ class Transport:
     def _send(
         self, method: str, url: str, headers: dict[str, str], body: bytes | None, max_bytes: int, see_other: bool
     ) -> Answer:
+        if isinstance(self.failure, NotNow):
+            raise self.failure
         waited = 0.0
         asked_first, _ = self.origins.of(url)
         attempts = 1 if asked_first.is_failing else self.patience.attempts
@@ -127,11 +127,17 @@ class Transport:
                     failure.retry_after_s = asked
             if attempt == attempts or waited + wait_s > self.patience.longest_wait_s:
                 break
+            if not self._turns.may_wait():
+                asked = failure.retry_after_s
+                failure = NotNow(f"{failure} Another job already waits for it.")
+                failure.retry_after_s = max(asked or 0, TRY_LATER_S)
+                break
             waited += wait_s
             self.patience.wait(wait_s)
         asked_first.is_failing = True
         self.failure = failure
-        failure.args = (f"{failure} Tried {attempt} times." if attempt > 1 else str(failure),)
+        if attempt > 1:
+            failure.args = (f"{failure} Tried {attempt} times.",)
         raise failure
 
     def _follow(
@@ -168,7 +174,7 @@ class Transport:
                 "timeout": {"connect": patience.connect_s, "read": idle_s, "write": idle_s, "pool": patience.exchange_s}
             },
         )
-        with origin.slots, self._turn(origin.authority):
+        with origin.slots, self._turns.slot(origin.authority):
             allowed_s = min(patience.exchange_s, patience.together_s - self._asking.s)
             if allowed_s <= 0:
                 raise self._out_of_time(origin.host)

@@ -52,8 +52,8 @@ class Command(StoreCommand):
             while True:
                 try:
                     sync_jobs.run(found)
-                except jobs.TryAgain:
-                    syncs.end(found, Sync.objects.select_related("activity").get(pk=found.pk).activity.error)
+                except jobs.TryAgain as error:
+                    syncs.end(found, str(error))
                 found.refresh_from_db()
                 if found.finished_at is not None:
                     break

@@ -52,8 +52,13 @@ def again(activity_id: int, error: str) -> None:
 
 def broken_off(activity_id: int) -> None:
     """Not by a failure but because the worker is to stop: that attempt does not count."""
+    put_off(activity_id, "")
+
+
+def put_off(activity_id: int, why: str) -> None:
+    """Nobody asked, because of what others were told or wait for: that attempt does not count."""
     Activity.objects.filter(pk=activity_id).update(
-        state=QUEUED, attempts=F("attempts") - 1, step="", updated_at=timezone.now()
+        state=QUEUED, attempts=F("attempts") - 1, step="", error=storable(why, 1000), updated_at=timezone.now()
     )
 
 
