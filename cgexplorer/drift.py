@@ -13,6 +13,7 @@ from enum import StrEnum
 import msgspec
 
 from cgexplorer.compare import LicenseDifferences, PackageDifferences
+from cgexplorer.oci.digest import is_digest, short
 from cgexplorer.verify.summary import BEST_FIRST
 from cgexplorer.verify.verdict import State
 
@@ -106,10 +107,6 @@ class Held(msgspec.Struct, frozen=True, order=True):
     platform: str
     places: tuple[str, ...]
 
-    def __str__(self) -> str:
-        """`apk openssl 3.3.1-r0 (latest, 1.25; linux/amd64)`"""
-        return f"{self.package} ({'; '.join(filter(None, (_listed(self.places, MAX_PLACES), self.platform)))})"
-
 
 def verdicts(before: Look, now: Look) -> list[Finding]:
     """The same digest is judged otherwise: because of its policy, of a trust root, or of something else."""
@@ -172,30 +169,47 @@ def packages(different: PackageDifferences, licenses: LicenseDifferences) -> lis
 
 
 def answers(before: Sequence[Held], now: Sequence[Held]) -> list[Finding]:
-    """What a saved search finds in an image that it did not find before, or finds no more."""
+    """What a saved search finds in an image that it did not find before, or finds no more: at the places that differ,
+    all that was and all that is found there."""
     was, became = _by_place(before), _by_place(now)
     differing = [place for place in dict.fromkeys((*was, *became)) if was.get(place) != became.get(place)]
     if not differing:
         return []
-    changes = [
-        Change(
-            " ".join(filter(None, place)),
-            _listed(sorted(was.get(place, ())), MAX_CHANGES),
-            _listed(sorted(became.get(place, ())), MAX_CHANGES),
-        )
+    changes = tuple(
+        Change(" ".join(filter(None, place)), _listed(was.get(place, ())), _listed(became.get(place, ())))
         for place in differing[:MAX_CHANGES]
-    ]
-    was_said, is_said = (_listed([str(one) for one in side]) for side in (before, now))
+    )
+    before_there, now_there = ({place: side[place] for place in differing if place in side} for side in (was, became))
     where = tuple(dict.fromkeys(platform for _, platform in differing))
-    return [Finding(Kind.SEARCH_CHANGED, was_said, is_said, platforms=where, changes=tuple(changes))]
+    found = Finding(Kind.SEARCH_CHANGED, _said_of(before_there), _said_of(now_there), platforms=where, changes=changes)
+    return [found]
 
 
-def _by_place(some: Sequence[Held]) -> dict[tuple[str, str], set[str]]:
+type _Places = dict[tuple[str, str], tuple[str, ...]]  # (tag or digest, platform) → packages
+
+
+def _by_place(some: Sequence[Held]) -> _Places:
     found: dict[tuple[str, str], set[str]] = {}
     for one in some:
         for place in one.places:
             found.setdefault((place, one.platform), set()).add(one.package)
-    return found
+    return {place: tuple(sorted(packages)) for place, packages in found.items()}
+
+
+def _said_of(found: _Places) -> str:
+    """`apk libcrypto3 3.6.2-r1, apk libssl3 3.6.2-r1 (latest, 1.31; linux/amd64, linux/arm64)`"""
+    platforms: dict[tuple[tuple[str, ...], str], list[str]] = {}
+    for (place, platform), packages in found.items():
+        platforms.setdefault((packages, place), []).append(platform)
+    places: dict[tuple[tuple[str, ...], tuple[str, ...]], list[str]] = {}
+    for (packages, place), some in platforms.items():
+        places.setdefault((packages, tuple(some)), []).append(place)
+    said = []
+    for (packages, some_platforms), some_places in places.items():
+        named = [short(place) if is_digest(place) else place for place in some_places]
+        where = "; ".join(filter(None, (_listed(named, MAX_PLACES), ", ".join(filter(None, some_platforms)))))
+        said.append(f"{_listed(packages)} ({where})")
+    return _listed(said)
 
 
 def merged(findings: Iterable[Finding]) -> list[Finding]:

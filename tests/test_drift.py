@@ -8,7 +8,7 @@ import pytest
 
 from cgexplorer import compare, drift
 from cgexplorer.compare import ComparedPackage, Side
-from cgexplorer.drift import SIGNATURE, Finding, Kind, Look, Signed
+from cgexplorer.drift import SIGNATURE, Finding, Held, Kind, Look, Signed
 
 SPDX = "https://spdx.dev/Document"
 ALICE, BOB = "alice@example.com", "bob@example.com"
@@ -145,4 +145,43 @@ def test_a_long_list_is_cut_in_the_value_and_counted() -> None:
     none = compare.PackageDifferences((), (), (), (), (), ())
     (found,) = drift.packages(none, many)
     assert found.after.endswith("and 1,988 more")
+    assert len(found.changes) == drift.MAX_CHANGES
+
+
+AMD, ARM = "linux/amd64", "linux/arm64"
+
+
+def test_the_answer_of_a_search_is_told_where_it_differs_and_places_that_hold_the_same_together() -> None:
+    before = [Held("ssl 1", AMD, ("1.0", "latest")), Held("ssl 1", ARM, ("1.0", "latest"))]
+    now = [
+        Held("crypto 2", AMD, ("latest", "new")),
+        Held("ssl 1", AMD, ("1.0",)),
+        Held("ssl 1", ARM, ("1.0", "latest")),
+    ]
+    (found,) = drift.answers(before, now)
+    assert (found.before, found.after) == ("ssl 1 (latest; linux/amd64)", "crypto 2 (latest, new; linux/amd64)")
+    assert found.platforms == (AMD,)
+    assert [(one.name, one.before, one.after) for one in found.changes] == [
+        ("latest linux/amd64", "ssl 1", "crypto 2"),
+        ("new linux/amd64", "none", "crypto 2"),
+    ]
+    (gone,) = drift.answers(before, [])
+    assert (gone.before, gone.after) == ("ssl 1 (1.0, latest; linux/amd64, linux/arm64)", "none")
+
+
+def test_the_same_answer_in_another_order_is_none() -> None:
+    some = [Held("ssl 1", AMD, ("1.0", "latest")), Held("ssl 1", ARM, ("latest",))]
+    assert drift.answers(some, [Held("ssl 1", AMD, ("latest", "1.0")), some[1]][::-1]) == []
+
+
+def test_a_digest_is_short_in_the_value_and_whole_in_the_change() -> None:
+    digest = "sha256:" + "a" * 64
+    (found,) = drift.answers([], [Held("ssl 1", "", (digest,))])
+    assert (found.after, found.changes[0].name) == ("ssl 1 (sha256:aaaaaaaa…aaaaaa)", digest)
+
+
+def test_a_search_that_finds_ten_thousand_places_is_told_in_few_words() -> None:
+    many = tuple(f"build-{number:05}" for number in range(10_000))
+    (found,) = drift.answers([], [Held(f"ssl {number}", AMD, many) for number in range(20)])
+    assert len(found.after) < 500
     assert len(found.changes) == drift.MAX_CHANGES
