@@ -25,6 +25,7 @@ def refusal(bytes_: bytes) -> str:
         {"@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld", "@graph": []},
         {"@context": ["https://spdx.org/rdf/3.0.0/spdx-context.jsonld"], "@graph": [], "packages": []},
         {"@graph": [{"type": "SpdxDocument"}]},
+        {"@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld", "type": "software_Package", "name": "one alone"},
     ],
 )
 def test_spdx_3_says_that_it_is_not_indexed_yet(body: dict[str, Any]) -> None:
