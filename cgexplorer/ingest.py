@@ -29,7 +29,7 @@ from cgexplorer.spdx import parse as spdx
 from cgexplorer.spdx.document import Document, NotIndexable
 from cgexplorer.store import models
 from cgexplorer.store.judges import Judges
-from cgexplorer.store.queries import exports
+from cgexplorer.store.queries import exports, payloads
 from cgexplorer.store.record import images, tags, unit
 from cgexplorer.store.record.sboms import ParsedSbom
 from cgexplorer.store.record.unit import Judged, Occasion, Unit
@@ -204,6 +204,16 @@ def import_sbom(raw: bytes, name: str, *, now: dt.datetime, reference: Reference
     if not models.Tag.objects.filter(image=image, name=name, manifest__payload__isnull=False).exists():
         tags.observe(image, {name: manifest}, now)
     return models.Sbom.objects.get(manifest=manifest)
+
+
+def reindex(sbom: models.Sbom, *, now: dt.datetime) -> models.Sbom:
+    """Make the rows of an SBOM again that were pruned, from its stored document. Raises payloads.Damaged.
+
+    The row that comes back says whether it is indexed now, and if not, why.
+    """
+    parse = spdx.parse if sbom.carriers.exists() else convert.parse_any
+    parsed = _parsed(payloads.content(sbom.document), parse)
+    return unit.index(sbom, parsed, now)
 
 
 def _child(

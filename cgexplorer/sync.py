@@ -168,6 +168,8 @@ def _store(
     sync: Sync, asked_for: Wish, image: Image | None, known: dict[str, str], answers: list[_Answer], now: dt.datetime
 ) -> None:
     """What a batch of answers says: unchanged, moved to what is stored, gone, to be fetched, failed."""
+    if image is not None:
+        images.lock(image)  # what is settled now stays so until its tags have moved
     pointed = {answer.tag: answer.digest for answer in answers if answer.digest}
     settled = follows.settled(image, set(pointed.values()), asked_for.platforms, now) if image else {}
     to_fetch: dict[str, list[str]] = defaultdict(list)

@@ -14,7 +14,7 @@ from cgexplorer.spdx.purl import full_name
 from cgexplorer.spdx.query import Query
 from cgexplorer.spdx.versions import Constraint, VersionRange
 from cgexplorer.store.models import Component
-from cgexplorer.store.queries import components
+from cgexplorer.store.queries import components, prunable
 from cgexplorer.store.queries.built_from import built_from
 from cgexplorer.store.queries.components import VersionUse
 from cgexplorer.store.queries.search import search
@@ -59,6 +59,7 @@ def component_page(request: HttpRequest, ecosystem: str, path: str) -> HttpRespo
         "name": full_name(component.ecosystem, component.namespace, component.name),
         "version": version,
         "versions": versions,
+        "pruned": prunable.pruned_sboms(),
         "answer": answer,
         "groups": groups(answer.hits),
         "found": search_report.found(answer),
@@ -113,6 +114,11 @@ def _purl(component: Component, version: str) -> str:
     return purl.to_string()
 
 
+def _unless_pruned() -> str:
+    number = prunable.pruned_sboms()
+    return f" The packages of {number:,} SBOMs were pruned: whether one of them held it is unknown." if number else ""
+
+
 def _named(ecosystem: str, path: str) -> tuple[Component, str]:
     """The component and, when the path names one, a version of it. An `@` may also belong to a name."""
     if "\0" in ecosystem + path:
@@ -122,7 +128,7 @@ def _named(ecosystem: str, path: str) -> tuple[Component, str]:
     name, at, version = path.rpartition("@")
     found = components.component(ecosystem, name) if at and name and version else None
     if found is None:
-        raise Http404(f"No stored image holds a package {path} of type {ecosystem or 'unknown'}.")
+        raise Http404(f"No stored image holds a package {path} of type {ecosystem or 'unknown'}.{_unless_pruned()}")
     if not found.packages.filter(version=version).exists():
-        raise Http404(f"No stored image ever held version {version} of {found.name}.")
+        raise Http404(f"No stored image ever held version {version} of {found.name}.{_unless_pruned()}")
     return found, version

@@ -59,7 +59,7 @@ def first_packages(request: HttpRequest, manifest: Manifest) -> dict[str, Any]:
     """Context of `digests/_packages.html`."""
     sbom = queries.sbom(manifest)
     wanted = PackageForm(request.GET).wanted
-    found = contents.listing(sbom, wanted) if sbom else None
+    found = contents.listing(sbom, wanted) if sbom and not sbom.pruned_at else None
     rows = found.rows if found else ()
     return {
         "wanted": wanted,

@@ -43,6 +43,7 @@ def as_builtins(answer: Answer) -> dict[str, Any]:
             "digests": universe.digests,
             "searched_images": universe.searched_images,
             "searched_digests": universe.searched_digests,
+            "pruned_digests": universe.pruned_digests,
             "without_verified_sbom": list(universe.blind_images),
             "not_searched": [msgspec.to_builtins(blind) for blind in universe.blind],
         },
@@ -137,11 +138,22 @@ def blind(answer: Answer) -> str:
         more = f"{partly:,} more {_have(partly)}" if said else f"{_counted(partly, 'image')} {_have(partly)}"
         said = f"{said}, {more}" if said else more
         said += " none for some platform" if whole else f" no {kind} for some platform"
-    return said if whole or partly else f"every image has a {kind}"
+    said = said if whole or partly else f"every image has a {kind}"
+    return f"{said}; {pruned(answer)}" if answer.universe.pruned_digests else said
+
+
+def pruned(answer: Answer) -> str:
+    """Of digests that were not searched: why, when it was the operator's rule."""
+    number = answer.universe.pruned_digests
+    return f"the SBOM{'' if number == 1 else 's'} of {_counted(number, 'digest')} {_were(number)} pruned"
 
 
 def _counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"
 
 
 def _have(number: int) -> str:

@@ -38,6 +38,7 @@ DAMAGE = {
     "an SBOM names the best evidence that carries it": "UPDATE store_sbom SET evidence_id = NULL",
     "an SBOM that is indexed has packages, graph and details": "DELETE FROM store_sbomgraph",
     "an SBOM that is not indexed has none of them": "UPDATE store_sbom SET indexed = false",
+    "an SBOM whose rows were pruned is not indexed": "UPDATE store_sbom SET pruned_at = now()",
     "an SBOM's packages are stored, each once, in order": (
         "UPDATE store_sbompackages SET package_ids = package_ids || package_ids[1]"
     ),

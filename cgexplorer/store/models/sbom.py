@@ -30,9 +30,14 @@ class Sbom(models.Model):
     findings = models.JSONField(default=list)  # [{"what", "count", "examples"}]
     conformance = models.JSONField(default=dict)  # spdx-tools' opinion; {} = not run yet
     ingested_at = models.DateTimeField()
+    # Its rows were dropped (record.prune), not its document: then it is not indexed, and its counts stay.
+    pruned_at = models.DateTimeField(null=True)
+    pruned_by = models.CharField(max_length=200, blank=True)  # the rule
+    restored_at = models.DateTimeField(null=True)  # when they were last made again
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["manifest", "document"], name="sbom_once")]
+        indexes = [models.Index(fields=["manifest"], name="sbom_pruned", condition=Q(pruned_at__isnull=False))]
 
     def __str__(self) -> str:
         return f"SBOM {self.pk} of {self.manifest_id}"

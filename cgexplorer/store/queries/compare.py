@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 import msgspec
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
 
 from cgexplorer import compare as comparison
 from cgexplorer.compare import ComparedPackage, Difference, Side
 from cgexplorer.oci.evidence import Kind
 from cgexplorer.predicates import APKO, PROVENANCE_TYPES, PredicateError, apko, slsa
 from cgexplorer.store.models import Evidence, Manifest, Sbom
-from cgexplorer.store.queries import image_configuration, payloads, references
+from cgexplorer.store.queries import image_configuration, payloads, pruned, references
 from cgexplorer.store.queries.references import UnknownReference
 from cgexplorer.store.queries.rows import rows
+from cgexplorer.store.record import packages, sboms
 
 # Names of the certificate's extensions that say which source was built.
 _SOURCE_EXTENSIONS = ("Source Repository URI", "Source Repository Digest", "Source Repository Ref")
@@ -104,6 +105,11 @@ def _is_missing(choices: list[dict[str, Manifest]], platform: str) -> bool:
 def _compared(text: str, root: Manifest, choice: dict[str, Manifest], platform: str) -> Compared:
     manifest = choice[platform]
     sbom = sbom_of(manifest)
+    if sbom is None and Sbom.objects.filter(manifest=manifest, pruned_at__isnull=False).exists():
+        raise UnknownReference(
+            f"The packages of {text} were pruned, and its SBOM is too large to be read for a page. "
+            f"Make them again with: manage.py reindex {manifest.digest}"
+        )
     return Compared(
         reference=text if "/" in text else f"{root.image.name}@{root.digest}",
         root=root,
@@ -116,8 +122,10 @@ def _compared(text: str, root: Manifest, choice: dict[str, Manifest], platform: 
 
 def sbom_of(manifest: Manifest) -> Sbom | None:
     """The SBOM whose packages are compared: the most trusted one that could be read."""
+    has_rows = Q(indexed=True, packages__isnull=False)
+    may_be_read = Q(pruned_at__isnull=False, document__size__lte=pruned.MAX_READ_BYTES)
     return (
-        Sbom.objects.filter(manifest=manifest, indexed=True, packages__isnull=False)
+        Sbom.objects.filter(has_rows | may_be_read, manifest=manifest)
         .select_related("evidence", "packages")
         .order_by(_verified_first("evidence__state"), "-format", "-pk")
         .first()
@@ -142,7 +150,7 @@ def _evidence(manifest: Manifest) -> QuerySet[Evidence]:
 
 
 def _side(side: Compared) -> Side:
-    packages = packages_of(side.sbom)
+    found = packages_of(side.sbom)
     provenance = _evidence(side.manifest).filter(predicate_type__in=PROVENANCE_TYPES).first()
     configuration = _evidence(side.manifest).filter(predicate_type=APKO).first()
     signer = side.signature or provenance or configuration or (side.sbom.evidence if side.sbom else None)
@@ -150,9 +158,9 @@ def _side(side: Compared) -> Side:
         reference=side.reference,
         digest=side.manifest.digest,
         platform=side.manifest.platform or None,
-        packages=packages,
+        packages=found,
         config={**_image_configuration(side.manifest), **_apko_configuration(configuration)},
-        provenance=_provenance(provenance, packages),
+        provenance=_provenance(provenance, found),
         signer=(signer.identity or None) if signer else None,
         generator=side.sbom.generator if side.sbom else "",
         platforms=side.platforms if side.root.is_index else (),
@@ -160,15 +168,28 @@ def _side(side: Compared) -> Side:
 
 
 def packages_of(sbom: Sbom | None) -> tuple[ComparedPackage, ...]:
+    """By its rows; by its document when they were pruned."""
     if sbom is None:
         return ()
+    if not sbom.indexed:
+        return _packages_read(sbom)
     found = rows(
         """SELECT c.ecosystem, c.namespace, c.name, p.version, p.arch, coalesce(l.expression, '')
         FROM store_package p JOIN store_component c ON c.id = p.component_id
         LEFT JOIN store_license l ON l.id = p.license_id WHERE p.id = ANY(%s::int[])""",
         [sbom.packages.package_ids],
     )
+    if len(found) < len(sbom.packages.package_ids):  # pruned since the ids were read
+        return _packages_read(Sbom.objects.get(pk=sbom.pk))
     return tuple(ComparedPackage(*row) for row in found)
+
+
+def _packages_read(sbom: Sbom) -> tuple[ComparedPackage, ...]:
+    document = pruned.document(sbom)
+    found = packages.distinct(sboms.contents(document)) if document is not None else ()
+    return tuple(
+        ComparedPackage(one.ecosystem, one.namespace, one.name, one.version, one.arch, one.license) for one in found
+    )
 
 
 def _image_configuration(manifest: Manifest) -> dict[str, str]:
@@ -187,7 +208,7 @@ def _apko_configuration(evidence: Evidence | None) -> dict[str, str]:
     return {f"apko.{path}": value for path, value in found.items() if not path.startswith("contents.packages.")}
 
 
-def _provenance(evidence: Evidence | None, packages: tuple[ComparedPackage, ...]) -> Mapping[str, str]:
+def _provenance(evidence: Evidence | None, listed_in: tuple[ComparedPackage, ...]) -> Mapping[str, str]:
     if evidence is None:
         return {}
     try:
@@ -195,7 +216,7 @@ def _provenance(evidence: Evidence | None, packages: tuple[ComparedPackage, ...]
     except PredicateError:
         found = {}
     # apko states its packages as build parameters; those that the SBOM holds are compared there.
-    listed = {(f"internalParameters.{package.name}", package.version) for package in packages}
+    listed = {(f"internalParameters.{package.name}", package.version) for package in listed_in}
     found = {path: value for path, value in found.items() if (path, value) not in listed}
     certificate = (evidence.verdict.certificate if evidence.verdict else None) or {}
     for extension in certificate.get("extensions", ()):

@@ -68,6 +68,8 @@ RULES = {
         SELECT s.id FROM store_sbom s LEFT JOIN store_sbompackages p ON p.sbom_id = s.id
         LEFT JOIN store_sbomgraph g ON g.sbom_id = s.id LEFT JOIN store_sbomdetail d ON d.sbom_id = s.id
         WHERE NOT s.indexed AND num_nonnulls(p.sbom_id, g.sbom_id, d.sbom_id) > 0""",
+    "an SBOM whose rows were pruned is not indexed": """
+        SELECT s.id FROM store_sbom s WHERE s.indexed AND s.pruned_at IS NOT NULL""",
     "an SBOM's packages are stored, each once, in order": """
         SELECT p.sbom_id FROM store_sbompackages p WHERE p.package_ids <> ARRAY(
             SELECT k.id FROM store_package k WHERE k.id = ANY(p.package_ids) ORDER BY k.id)""",

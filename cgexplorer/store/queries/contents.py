@@ -13,6 +13,7 @@ from cgexplorer.spdx.document import CONTENTS, Document, File, Graph, Package, R
 from cgexplorer.spdx.versions import version_key
 from cgexplorer.store import blobs
 from cgexplorer.store.models import Sbom, SbomDetail, SbomGraph
+from cgexplorer.store.queries import pruned
 
 type Sort = Literal["name", "version", "license", "built-from"]
 SORTS: tuple[Sort, ...] = ("name", "version", "license", "built-from")
@@ -44,15 +45,20 @@ class Listing(msgspec.Struct, frozen=True):
 
 
 def elements(sbom: Sbom) -> tuple[Package, ...]:
-    """Every element of packages[], in the document's order. () when the document is not indexed."""
-    return _elements(sbom.pk) if sbom.indexed else ()
+    """Every element of packages[], in the document's order. () when the document is neither indexed nor pruned."""
+    if sbom.indexed:
+        try:
+            return _elements(sbom.pk)
+        except SbomDetail.DoesNotExist:  # pruned since
+            sbom = Sbom.objects.get(pk=sbom.pk)
+    found = pruned.document(sbom)
+    return found.packages if found else ()
 
 
 @lru_cache(maxsize=4)
 def _elements(sbom_id: int) -> tuple[Package, ...]:
     # A stored document never changes: its elements are the same for as long as its id lives.
-    detail = SbomDetail.objects.only("packages").filter(pk=sbom_id).first()
-    return blobs.packages(detail) if detail else ()
+    return blobs.packages(SbomDetail.objects.only("packages").get(pk=sbom_id))
 
 
 def listing(sbom: Sbom, wanted: Wanted) -> Listing:
@@ -129,14 +135,20 @@ def license_rows(sbom: Sbom) -> tuple[LicenseRow, ...]:
 def files(sbom: Sbom, start: int, count: int) -> tuple[File, ...]:
     """Files in the document's order; only the blocks that hold them are unpacked."""
     detail = SbomDetail.objects.only("files").filter(pk=sbom.pk).first()
-    return blobs.files(detail, start, count) if detail else ()
+    if detail is None:
+        found = pruned.document(sbom)
+        return found.files[start : start + count] if found else ()
+    return blobs.files(detail, start, count)
 
 
 def document(sbom: Sbom) -> Document | None:
     detail = SbomDetail.objects.only("document").filter(pk=sbom.pk).first()
-    return blobs.document(detail) if detail else None
+    return blobs.document(detail) if detail else pruned.document(sbom)
 
 
 def graph(sbom: Sbom) -> Graph:
     row = SbomGraph.objects.filter(pk=sbom.pk).first()
-    return blobs.graph(row) if row else Graph((), (), ())
+    if row is None:
+        found = pruned.document(sbom)
+        return found.graph if found else Graph((), (), ())
+    return blobs.graph(row)

@@ -16,7 +16,7 @@ from cgexplorer.predicates.reading import get, text
 from cgexplorer.spdx.document import Package, Role
 from cgexplorer.store import blobs
 from cgexplorer.store.models import Payload, Sbom
-from cgexplorer.store.queries import attestations, image_configuration, payloads
+from cgexplorer.store.queries import attestations, image_configuration, payloads, pruned
 from cgexplorer.store.queries.attestations import SIGNED
 from cgexplorer.store.queries.verification import Judged, Report
 from cgexplorer.verify.verdict import Certificate, State
@@ -106,11 +106,13 @@ def _contents(one: Judged | None) -> Contents | None:
     """The SBOM as it was parsed; None when it could not be."""
     if one is None or one.evidence.sbom_id is None:
         return None
-    sbom = Sbom.objects.filter(pk=one.evidence.sbom_id, indexed=True).select_related("detail").first()
-    detail = getattr(sbom, "detail", None)
-    if detail is None:
+    sbom = Sbom.objects.select_related("detail").get(pk=one.evidence.sbom_id)
+    if (detail := getattr(sbom, "detail", None)) is not None:
+        packages, described = blobs.packages(detail), blobs.document(detail).described
+    elif (read := pruned.document(sbom)) is not None:
+        packages, described = read.packages, read.described
+    else:
         return None
-    packages, described = blobs.packages(detail), blobs.document(detail).described
     apks = (one for one in packages if one.ecosystem == "apk" and one.role is Role.INSTALLED)
     return Contents(
         described=tuple(

@@ -85,7 +85,7 @@ def new_in(manifest: Manifest, sbom: Sbom) -> NewLicenses | None:
     """What this build brought; None when there is no earlier build of the platform with a verified SBOM."""
     before = manifests.before(manifest)
     earlier = manifests.sbom(before) if before is not None else None
-    if before is None or earlier is None or not earlier.indexed:
+    if before is None or earlier is None or not (earlier.indexed or earlier.pruned_at):
         return None
     new = _identifiers(sbom) - _identifiers(earlier)
     return NewLicenses(before, manifests.tag_of(before), tuple(sorted(new)))

@@ -10,7 +10,7 @@ import msgspec
 from django.db.models import Count, F, Q, QuerySet, Sum
 
 from cgexplorer.oci import choice
-from cgexplorer.store.models import Activity, Follow, Image, IndexEntry, Manifest, Sync, SyncItem, Tag
+from cgexplorer.store.models import Activity, Follow, Image, IndexEntry, Manifest, Sbom, Sync, SyncItem, Tag
 from cgexplorer.verify.verdict import State
 
 # A registry answered badly, or the signature had not arrived: asked for again, but not at every look.
@@ -154,8 +154,12 @@ def tags(image: Image) -> dict[str, str]:
 
 
 def settled(image: Image, digests: Iterable[str], platforms: Sequence[str], now: dt.datetime) -> dict[str, Manifest]:
-    """Those of these digests that are stored whole, with every platform that is wanted, and need no look now."""
+    """Those of these digests that are stored whole, with every platform that is wanted, and need no look now.
+
+    One whose rows were pruned is not: a tag leads to what can be searched.
+    """
     found = Manifest.objects.filter(image=image, digest__in=list(digests)).exclude(payload=None).exclude(run=None)
+    pruned = set(Sbom.objects.filter(image=image, pruned_at__isnull=False).values_list("manifest", flat=True))
     children: dict[int, list[Manifest]] = {}
     for entry in IndexEntry.objects.filter(index__in=found).select_related("manifest"):
         children.setdefault(entry.index_id, []).append(entry.manifest)
@@ -164,8 +168,13 @@ def settled(image: Image, digests: Iterable[str], platforms: Sequence[str], now:
         for manifest in found
         # The names of an index's platforms are stored after it: without them somebody was cut off in between.
         if not (manifest.is_index and manifest.pk not in children)
+        and not (pruned and pruned & _meant(manifest, children.get(manifest.pk, []), platforms))
         and _is_settled(manifest, children.get(manifest.pk, []), platforms, now)
     }
+
+
+def _meant(manifest: Manifest, children: list[Manifest], platforms: Sequence[str]) -> set[int]:
+    return {manifest.pk, *(one.pk for one in children if choice.is_platform_meant(one.platform, platforms))}
 
 
 def _is_settled(manifest: Manifest, children: list[Manifest], platforms: Sequence[str], now: dt.datetime) -> bool:

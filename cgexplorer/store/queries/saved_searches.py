@@ -13,7 +13,7 @@ from django.db.models import Count, Max, Q, Sum
 from cgexplorer.drift import Held
 from cgexplorer.spdx.purl import full_name
 from cgexplorer.spdx.query import Query, QueryError, Scope, parse
-from cgexplorer.store.models import SavedAnswer, SavedSearch
+from cgexplorer.store.models import Image, SavedAnswer, SavedSearch
 from cgexplorer.store.queries.held_by import JOINS
 from cgexplorer.store.queries.held_by import of as held_by_of
 from cgexplorer.store.queries.package_names import Found, named
@@ -168,6 +168,12 @@ def held(answer: SavedAnswer | None) -> tuple[Held, ...]:
         return ()
     stored = zstandard.ZstdDecompressor().decompress(bytes(answer.held), max_output_size=MAX_HELD_BYTES)
     return _decoder.decode(stored)
+
+
+def digests(image: Image) -> list[str]:
+    """Of this image: those that saved searches over all history found. (The others hold tags.)"""
+    answers = SavedAnswer.objects.filter(image=image, search__scope="all")
+    return sorted({digest for answer in answers for one in held(answer) for digest in one.places})
 
 
 def encoded(found: tuple[Held, ...]) -> bytes:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 from collections.abc import Iterator
 
@@ -53,6 +54,7 @@ class Universe(msgspec.Struct, frozen=True):
     blind_images: tuple[str, ...]  # with at least one digest that was not searched, by name
     wholly_blind_images: int
     blind: tuple[Blind, ...]
+    pruned_digests: int  # of those that were not searched: their SBOM's rows were dropped, manage.py reindex helps
 
     @property
     def blind_digests(self) -> int:
@@ -61,10 +63,12 @@ class Universe(msgspec.Struct, frozen=True):
 
 def universe(scope: Scope, *, include_unverified: bool) -> Universe:
     within = _scoped(scope, include_unverified=include_unverified)
-    images, digests, searched_images, searched_digests = rows(
+    images, digests, searched_images, searched_digests, pruned_digests = rows(
         f"WITH d AS MATERIALIZED ({within})"  # noqa: S608
         " SELECT count(DISTINCT image_id), count(*), count(DISTINCT image_id) FILTER (WHERE searched),"
-        " count(*) FILTER (WHERE searched) FROM d"
+        " count(*) FILTER (WHERE searched),"
+        " count(*) FILTER (WHERE NOT searched AND id IN (SELECT manifest_id FROM store_sbom"
+        " WHERE pruned_at IS NOT NULL)) FROM d"
     )[0]
     blind_images = rows(
         f"WITH d AS MATERIALIZED ({within})"  # noqa: S608
@@ -79,6 +83,7 @@ def universe(scope: Scope, *, include_unverified: bool) -> Universe:
         blind_images=tuple(name for (name,) in blind_images),
         wholly_blind_images=images - searched_images,
         blind=_blind(within) if digests > searched_digests else (),
+        pruned_digests=pruned_digests,
     )
 
 
@@ -131,13 +136,13 @@ def _described(within: str, more: str) -> str:
     """SQL of digests in order, with what `_why` needs, whether each was searched, its id, and these columns more."""
     return f"""WITH d AS MATERIALIZED ({within})
         SELECT i.name, {TAGS}, m.digest, m.platform, m.problem, m.state, m.state_reason,
-          sbom.id, sbom.indexed, sbom.not_indexed_reason, sbom.evidence_id, spdx.state, spdx.reason,
+          sbom.id, sbom.indexed, sbom.not_indexed_reason, sbom.pruned_at, sbom.evidence_id, spdx.state, spdx.reason,
           (SELECT r.problems FROM store_verificationrun r WHERE r.manifest_id = m.id ORDER BY r.id DESC LIMIT 1),
           (SELECT count(*) FROM store_evidence e WHERE e.manifest_id = m.id AND e.kind = 'attestation'
             AND e.state NOT IN ('verified', 'verified-stale') AND e.payload_id IS NULL),
           d.searched, m.id, {more}
         FROM d JOIN store_manifest m ON m.id = d.id JOIN store_image i ON i.id = m.image_id
-        LEFT JOIN LATERAL (SELECT s.id, s.indexed, s.not_indexed_reason, s.evidence_id FROM store_sbom s
+        LEFT JOIN LATERAL (SELECT s.id, s.indexed, s.not_indexed_reason, s.pruned_at, s.evidence_id FROM store_sbom s
           WHERE s.manifest_id = m.id ORDER BY s.id DESC LIMIT 1) sbom ON TRUE
         LEFT JOIN LATERAL (SELECT e.state, e.reason FROM store_evidence e WHERE e.manifest_id = m.id
           AND e.predicate_type ~ '^https://(spdx[.]dev/Document|cyclonedx[.]org/bom)'
@@ -157,6 +162,7 @@ def _why(
     sbom: int | None,
     indexed: bool | None,
     not_indexed_reason: str | None,
+    pruned_at: dt.datetime | None,
     evidence: int | None,
     spdx_state: str | None,
     spdx_reason: str | None,
@@ -166,6 +172,8 @@ def _why(
     """State and reason in words, the nearest cause first."""
     if problem:
         return "could-not-check", problem
+    if pruned_at is not None:
+        return spdx_state or "unsigned", f"its SBOM's rows were pruned on {pruned_at:%Y-%m-%d}"
     if sbom and not indexed:
         return spdx_state or "unsigned", f"its SBOM is kept but not indexed: {not_indexed_reason or 'no reason noted'}"
     if spdx_state:

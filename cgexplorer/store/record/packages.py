@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -26,6 +26,7 @@ _INCOMING = {
 }
 MAX_ECOSYSTEM = MAX_ARCH = 32  # characters; longer ones are nobody's
 REMEMBERED, MAX_REMEMBERED_CHARACTERS = 16_384, 1000  # rows of packages, and of one of them
+ROWS_LOCK = (0x6370, 0)  # shared by who uses interned rows; alone by who deletes those that nothing uses
 
 
 class _Row(msgspec.Struct, frozen=True, gc=False):
@@ -50,8 +51,10 @@ def intern(packages: Sequence[Package]) -> list[int]:
     """Ids of these packages, in their order; rows are made for those that are new.
 
     Call inside a transaction. Every upsert is one sorted statement: writers that meet wait for each other, none
-    deadlocks.
+    deadlocks. Until the transaction ends, none of these rows goes away, though nothing may use them yet.
     """
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock_shared(%s, %s)", ROWS_LOCK)
     rows = [_row(package) for package in packages]
     ids = _known({row.identity for row in rows})
     new = {row.identity: row for row in rows if row.identity not in ids}
@@ -59,6 +62,23 @@ def intern(packages: Sequence[Package]) -> list[int]:
         ids |= _made(new)
     component_cpes.add((ids[row.identity][1], cpe) for row, one in zip(rows, packages, strict=True) for cpe in one.cpes)
     return [ids[row.identity][0] for row in rows]
+
+
+class Distinct(msgspec.Struct, frozen=True):
+    """A package as a row says it."""
+
+    ecosystem: str
+    namespace: str
+    name: str
+    version: str
+    arch: str
+    license: str
+
+
+def distinct(packages: Iterable[Package]) -> Iterator[Distinct]:
+    """The rows that these packages have, or would have, each once."""
+    for row in {row.identity: row for row in map(_row, packages)}.values():
+        yield Distinct(row.ecosystem, row.namespace, row.name, row.version, row.arch[:MAX_ARCH], row.license)
 
 
 def _known(identities: Collection[bytes]) -> dict[bytes, tuple[int, int]]:

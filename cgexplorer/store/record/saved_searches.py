@@ -99,7 +99,7 @@ def watching(image: Image, manifests: Iterable[int], now: dt.datetime) -> Iterat
     """Tell of saved searches whose answer in this image is another one afterwards: because of these manifests, or of
     those that they name. Begin in the transaction that changes them, behind the image's lock and before all else."""
     cause = Cause(list(manifests))
-    is_watched = _begin()
+    is_watched = begin()
     before = queries.shown(cause.manifests) if is_watched else {}
     yield cause
     after = queries.shown(cause.manifests) if is_watched else {}
@@ -144,7 +144,7 @@ def look_everywhere(search: SavedSearch, now: dt.datetime) -> None:
 @transaction.atomic
 def _look_again(search: SavedSearch, image: Image, now: dt.datetime) -> None:
     lock(image)
-    if _begin():
+    if begin():
         look(list(SavedSearch.objects.filter(pk=search.pk)), image, now, Cause([]))
 
 
@@ -180,7 +180,7 @@ def _in_time[T](ask: Callable[[], T]) -> T:
     return found
 
 
-def _begin() -> bool:
+def begin() -> bool:
     """Whether a search is saved; none comes or goes until the transaction ends."""
     rows("SELECT 1 FROM (SELECT pg_advisory_xact_lock_shared(%s)) locked", [_LOCK])
     return SavedSearch.objects.exists()

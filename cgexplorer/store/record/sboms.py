@@ -7,11 +7,12 @@ from collections.abc import Iterable
 
 import msgspec
 from django.db import connection
+from django.db.models import Q
 
 from cgexplorer.spdx.conformance import Conformance
 from cgexplorer.spdx.document import CONTENTS, Document, Package, Role
 from cgexplorer.store import blobs
-from cgexplorer.store.models import Manifest, Sbom
+from cgexplorer.store.models import Manifest, Sbom, Tag
 from cgexplorer.store.record import binary, payloads
 from cgexplorer.store.record.text import as_json, storable
 
@@ -32,6 +33,11 @@ WITH contents AS (
 INSERT INTO store_componentimage (component_id, image_id)
 SELECT DISTINCT component_id, %(image)s::bigint FROM store_package WHERE id IN (SELECT package_id FROM first)
 ON CONFLICT DO NOTHING
+"""
+# Later SBOMs stood in for the first one while its rows were pruned.
+_FIRST_AGAIN = """
+UPDATE store_packageimage SET first_sbom_id = %(sbom)s
+WHERE image_id = %(image)s AND package_id = ANY(%(ids)s) AND first_sbom_id > %(sbom)s
 """
 _BEST_EVIDENCE = """
 UPDATE store_sbom s SET evidence_id = best.id
@@ -56,11 +62,14 @@ def save(manifest: Manifest, parsed: ParsedSbom, package_ids: Iterable[int], now
     """The SBOM of this manifest with these bytes. They are stored already, and its packages. Inside a transaction."""
     key = payloads.key(parsed.content)
     known = Sbom.objects.filter(manifest=manifest, document_id=key).first()
-    if known is not None and (known.indexed or parsed.document is None):
+    if known is not None and (known.indexed or (parsed.document is None and not (known.pruned_at and parsed.reason))):
         return known
-    # An earlier version of cgexplorer may have kept what this one can read.
+    # An earlier version of cgexplorer may have kept what this one can read; or its rows were pruned.
     row = known or Sbom(manifest=manifest, image_id=manifest.image_id, platform=manifest.platform, document_id=key)
-    row.ingested_at = now
+    if row.pruned_at is None:
+        row.ingested_at = now
+    else:
+        row.pruned_at, row.pruned_by, row.restored_at = None, "", now
     row.not_indexed_reason = storable(parsed.reason, 500)
     if parsed.document is not None:
         _describe(row, parsed.document)
@@ -68,6 +77,15 @@ def save(manifest: Manifest, parsed: ParsedSbom, package_ids: Iterable[int], now
     if parsed.document is not None:
         _save_contents(row, parsed.document, package_ids)
     return row
+
+
+def stay_pruned(manifest: Manifest, parsed: Iterable[ParsedSbom]) -> frozenset[bytes]:
+    """Those of these documents whose rows were pruned and stay so: nothing that is tagged now leads to them."""
+    pruned = Sbom.objects.filter(manifest=manifest, pruned_at__isnull=False)
+    keys = {bytes(key) for key in pruned.values_list("document_id", flat=True)}
+    if not keys or Tag.objects.filter(Q(manifest=manifest) | Q(manifest__entries__manifest=manifest)).exists():
+        return frozenset()
+    return frozenset(one.content for one in parsed if payloads.key(one.content) in keys)
 
 
 def choose_evidence(manifest: Manifest) -> None:
@@ -97,20 +115,22 @@ def _describe(row: Sbom, document: Document) -> None:
 
 
 def _save_contents(row: Sbom, document: Document, package_ids: Iterable[int]) -> None:
-    encoded = blobs.encode(document)
+    encoded, ids = blobs.encode(document), sorted(set(package_ids))
     with binary.cursor() as cursor:
         cursor.execute(
             _CONTENTS,
             {
                 "sbom": row.pk,
                 "image": row.image_id,
-                "ids": sorted(set(package_ids)),
+                "ids": ids,
                 "graph": encoded.graph,
                 "packages": encoded.packages,
                 "files": encoded.files,
                 "document": encoded.document,
             },
         )
+        if row.restored_at is not None:
+            cursor.execute(_FIRST_AGAIN, {"sbom": row.pk, "image": row.image_id, "ids": ids})
 
 
 def conformance(sbom: Sbom, opinion: Conformance) -> None:

@@ -13,7 +13,7 @@ from django.db import transaction
 from cgexplorer.oci.evidence import Evidence as Found
 from cgexplorer.oci.evidence import Problem
 from cgexplorer.store.judges import Tried
-from cgexplorer.store.models import Evidence, Image, Manifest, VerificationRun
+from cgexplorer.store.models import Evidence, Image, Manifest, Sbom, VerificationRun
 from cgexplorer.store.record import drift, images, packages, payloads, runs, saved_searches, sboms
 from cgexplorer.store.record.sboms import ParsedSbom
 from cgexplorer.store.record.text import storable
@@ -79,10 +79,11 @@ def save(image: Image, unit: Unit, occasion: Occasion, now: dt.datetime) -> tupl
 
 
 def _saved(image: Image, unit: Unit, occasion: Occasion, now: dt.datetime) -> tuple[Manifest, VerificationRun | None]:
-    package_ids = _intern(unit)
     if occasion.source == "stored":  # nobody looked at the source: nothing about the manifest is news
         manifest, seen_at = Manifest.objects.get(image=image, digest=unit.digest), None
+        package_ids = _intern(unit := _without_pruned(manifest, unit))
     else:
+        package_ids = _intern(unit)
         manifest, seen_at = _manifest(image, unit, now), now
     rows = []
     if unit.file is not None:
@@ -96,6 +97,29 @@ def _saved(image: Image, unit: Unit, occasion: Occasion, now: dt.datetime) -> tu
     sboms.choose_evidence(manifest)
     images.refresh_searchable(image, [manifest.pk])
     return manifest, run
+
+
+@transaction.atomic
+def index(sbom: Sbom, parsed: ParsedSbom, now: dt.datetime) -> Sbom:
+    """Make the rows of a stored SBOM that has none."""
+    images.lock(sbom.image)
+    listed = sboms.contents(parsed.document) if parsed.document is not None else []
+    with saved_searches.watching(sbom.image, [sbom.manifest_id], now):
+        row = sboms.save(sbom.manifest, parsed, packages.intern(listed), now)
+        images.refresh_searchable(sbom.image, [sbom.manifest_id])
+    return row
+
+
+def _without_pruned(manifest: Manifest, unit: Unit) -> Unit:
+    """Judged again, its rows are not made again. What is fetched anew is another matter: somebody wants to see it."""
+    stay = sboms.stay_pruned(manifest, [judged.sbom for judged in unit.judged if judged.sbom is not None])
+    judged = [
+        msgspec.structs.replace(one, sbom=ParsedSbom(one.sbom.content, None))
+        if one.sbom is not None and one.sbom.content in stay
+        else one
+        for one in unit.judged
+    ]
+    return msgspec.structs.replace(unit, judged=tuple(judged))
 
 
 def _intern(unit: Unit) -> dict[bytes, list[int]]:
