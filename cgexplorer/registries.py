@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -22,6 +23,9 @@ from cgexplorer.store.host_turns import HostTurns
 from cgexplorer.store.models import Registry
 from cgexplorer.store.queries import registries as stored
 from cgexplorer.store.record import registries as record
+
+_REMEMBERED_S = 24 * 3600
+_refused_head: dict[str, float] = {}  # hosts that do not answer HEAD, and since when of the monotonic clock
 
 
 @contextmanager
@@ -53,9 +57,16 @@ def connect(
     with turns, source:
         if turns.is_for_others():
             raise _not_now(f"{host} does not answer. Another job already waits for it.", TRY_LATER_S)
+        known_since = _refused_head.pop(host, None)
+        if known_since is not None and time.monotonic() - known_since < _REMEMBERED_S:
+            source.answers_head = False
+        else:
+            known_since = time.monotonic()
         try:
             yield source
         finally:
+            if source.answers_head is False:
+                _refused_head[host] = known_since
             if source.failure is not None and source.failure.retry_after_s is not None:
                 record.ask_again(host, timezone.now() + dt.timedelta(seconds=source.failure.retry_after_s))
 

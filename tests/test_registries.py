@@ -227,3 +227,19 @@ def test_a_registry_that_asked_for_silence_is_left_alone_until_then(fake: FakeRe
     assert "wants no question before" in client.get("/registries/").content.decode()
     Registry.objects.update(ask_again_at=timezone.now() - dt.timedelta(seconds=1))
     resolve(fake.host)
+
+
+def test_that_a_registry_refuses_head_is_remembered_for_a_day(
+    fake: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record.registry(fake.host, access="insecure")
+    fake.fault, fake.fault_at = Fault.HEAD_REFUSED, "/manifests/"
+    for _ in range(3):
+        resolve(fake.host)
+    assert [method for method, _, _ in fake.requests] == ["HEAD", "GET", "GET", "GET"]
+    fake.requests.clear()
+    monkeypatch.setattr(registries, "_REMEMBERED_S", 0)
+    fake.fault = Fault.NONE
+    for _ in range(2):
+        resolve(fake.host)
+    assert [method for method, _, _ in fake.requests] == ["HEAD", "HEAD"]

@@ -88,7 +88,7 @@ class Registry:
         self._base = f"{scheme}://{'registry-1.docker.io' if host == DEFAULT_REGISTRY else host}"
         self._transport = transport
         self._authorizer = Authorizer(transport, self._base, credentials, token_service)
-        self._head: bool | None = None  # whether HEAD tells the truth; None: not known yet
+        self.answers_head: bool | None = None  # whether HEAD tells the truth; None: not known yet
 
     @property
     def requests(self) -> int:
@@ -113,22 +113,24 @@ class Registry:
         if not is_tag(tag):
             raise ReferenceError(f"{tag[:80]!a} is not a tag.")
         what = f"the tag {tag} of {self.host}/{repository}"
-        if self._head is not False:
+        head = None
+        if self.answers_head is not False:
             head = self._ask("HEAD", repository, f"manifests/{tag}", what, MAX_MANIFEST_BYTES, _ACCEPT)
             told = head.headers.get("docker-content-digest", "")
-            if head.status == 404 and self._head:
+            if head.status == 404 and self.answers_head:
                 raise NotFound(f"The registry does not have {what}.")
             if head.status == 200 and digests.is_digest(told):
-                self._head = True
+                self.answers_head = True
                 return told
         # HEAD is refused (405, 403), says no digest (ECR once), or is 404 for what GET answers (Nexus): GET decides,
         # and tells whether the next 404 may be believed.
         try:
             found = self.manifest_of_tag(repository, tag)
         except NotFound:
-            self._head = self._head is not False
+            if head is not None and head.status == 404:
+                self.answers_head = True
             raise
-        self._head = bool(self._head)
+        self.answers_head = False
         return found.digest
 
     def manifest_of_tag(self, repository: str, tag: str) -> Manifest:

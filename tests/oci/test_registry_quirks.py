@@ -121,6 +121,15 @@ def test_where_head_tells_the_truth_a_missing_tag_costs_one_request(fake: FakeRe
     assert [method for method, _, _ in fake.requests] == ["HEAD", "GET", "HEAD", "HEAD"]
 
 
+def test_a_missing_tag_does_not_make_believe_that_head_is_answered(fake: FakeRegistry, registry: Registry) -> None:
+    digest = fake.push_image(REPOSITORY, "latest")
+    fake.fault, fake.fault_at = Fault.HEAD_REFUSED, "/manifests/"
+    with pytest.raises(NotFound):
+        registry.resolve(REPOSITORY, "v9")
+    assert [registry.resolve(REPOSITORY, "latest") for _ in range(3)] == [digest] * 3
+    assert [method for method, _, _ in fake.requests] == ["HEAD", "GET", "HEAD", "GET", "GET", "GET"]
+
+
 def test_ecr_once_did_not_say_the_digest_of_a_tag(fake: FakeRegistry, registry: Registry) -> None:
     fake.head_tells_digest = False
     digest = fake.push_image(REPOSITORY, "latest")

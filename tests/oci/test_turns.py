@@ -45,7 +45,7 @@ def test_who_gives_way_tries_once_and_then_asks_no_more() -> None:
         fake.fault, fake.retry_after = Fault.TOO_MANY, "60"
         patience = Patience(sleep=slept.append)
         with connect(fake.host, insecure=frozenset([fake.host]), patience=patience, turns=GivesWay()) as registry:
-            with pytest.raises(NotNow, match="429 .* Another job already waits for it.$") as refused:
+            with pytest.raises(NotNow, match=r"429 .* Another job already waits for it\.$") as refused:
                 registry.manifest(REPOSITORY, digest)
             fake.fault = Fault.NONE
             with pytest.raises(NotNow):
