@@ -262,7 +262,7 @@ def _unit(
         created_at=facts.created_at,
         problem=problem,
         judged=judged,
-        problems=discovery.problems,
+        problems=discovery.doubts,
         carriers=discovery.carriers,
     )
 

@@ -13,9 +13,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+from cgexplorer.oci import unread
 from scripts import sample_documents as documents
 from scripts.sample_facts import BUILDS, ISSUER, REGISTRY, Build
-from scripts.sample_layout import CONFIG, LAYER, Descriptor, LayoutWriter, layer
+from scripts.sample_layout import CONFIG, LAYER, MANIFEST, Descriptor, LayoutWriter, layer
 from tests.fakes.sigstore import BUNDLE, DSSE_ENVELOPE, SIGN, SIMPLE_SIGNING, FakeSigstore, Signer
 
 OUTPUT = Path("samples")
@@ -80,8 +81,11 @@ def _attach(
     subject: Descriptor,
     predicates: dict[str, Any],
 ) -> None:
-    """Sign and attest as the build says: in tags beside the image, or in bundles that refer to it."""
+    """Sign and attest as the build says: in tags beside the image, or in bundles that refer to it. Or say that nothing
+    is beside it, as an exported layout does."""
     if build.signer is None:
+        said = unread.write(_plain(subject), layout.blob(unread.EMPTY, unread.EMPTY_TYPE), ())
+        layout.untagged(layout.blob(said, MANIFEST, artifactType=unread.ARTIFACT_TYPE))
         return
     signer = _signer(sigstore, build, at)
     attach = _attach_legacy if build.form == "legacy" else _attach_bundles
@@ -121,7 +125,6 @@ def _attach_bundles(
     predicates: dict[str, Any],
 ) -> None:
     digest, name = subject["digest"], f"{REGISTRY}/{build.repository}"
-    subject = {field: subject[field] for field in ("mediaType", "digest", "size")}
     for predicate_type, predicate in {SIGN: {}, **predicates}.items():
         statement = sigstore.statement(
             digest, predicate_type, predicate, name=name, statement_type="https://in-toto.io/Statement/v1"
@@ -132,10 +135,14 @@ def _attach_bundles(
             layout.blob(b"{}", EMPTY),
             [layout.blob(content, BUNDLE)],
             artifactType=BUNDLE,
-            subject=subject,
+            subject=_plain(subject),
             annotations={"dev.sigstore.bundle.predicateType": predicate_type},
         )
         layout.untagged({**manifest, "artifactType": BUNDLE})
+
+
+def _plain(subject: Descriptor) -> Descriptor:
+    return {field: subject[field] for field in ("mediaType", "digest", "size")}
 
 
 def _signer(sigstore: FakeSigstore, build: Build, at: dt.datetime) -> Signer:

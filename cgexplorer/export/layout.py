@@ -101,6 +101,8 @@ class _Image:
                 self._classic(kind, carried, kept, subject)
         if held.problems:
             self.unread.append(held.manifest.digest)
+        has_signature = any(one.kind == Kind.SIGNATURE for one in held.evidence)
+        if held.problems or (held.was_read and not has_signature):
             empty = self.folder.blob(unread.EMPTY, unread.EMPTY_TYPE)
             self._attached(unread.write(subject, empty, ((one.place, one.reason) for one in held.problems)))
 

@@ -46,6 +46,8 @@ def _lines(report: IngestReport) -> Iterator[str]:
             what = predicates.label(predicate_type) or "attestation of unknown type"
             yield f"  {'':14} {what}: {words(state)}"
         for problem in manifest.problems:
+            if problem.reason in manifest.reason:
+                continue  # it was just said
             yield f"  {'':14} could not be read: {problem.place}: {problem.reason}"
 
 

@@ -57,6 +57,12 @@ class Layout:
     def close(self) -> None:
         """Nothing is held open."""
 
+    @cached_property
+    def has_signature_tags(self) -> bool:
+        """Whoever named the signatures of one image copied names. `cosign save` names none and leaves out what is
+        attached as a referrer; crane, skopeo and oras copy images without cosign's tags (decision 13)."""
+        return any(e.is_named and (e.is_cosigns_own or self._is_attachment(e.descriptor.digest)) for e in self.entries)
+
     def resolve(self, repository: str, tag: str) -> str:
         found = [e for e in self._of(repository) if e.tag == tag]
         found = [e for e in found if repository and e.is_of(repository)] or found

@@ -72,6 +72,7 @@ class Registry:
     """One registry as a `Source`. Close it, or use it in a `with` statement. Several threads may ask at once."""
 
     kind = "registry"
+    has_signature_tags = True
 
     def __init__(
         self,

@@ -18,6 +18,10 @@ class Renamed:
     def kind(self) -> str:
         return self.source.kind
 
+    @property
+    def has_signature_tags(self) -> bool:
+        return self.source.has_signature_tags
+
     def resolve(self, repository: str, tag: str) -> str:
         return self.source.resolve(self.repository, tag)
 

@@ -15,6 +15,10 @@ class Source(Protocol):
     def kind(self) -> str:
         """`registry` or `layout`."""
 
+    @property
+    def has_signature_tags(self) -> bool:
+        """Whether cosign's tags would be here if there were some: without that, their absence proves nothing."""
+
     def resolve(self, repository: str, tag: str) -> str:
         """Digest that the tag points to now."""
 

@@ -1,6 +1,8 @@
-"""What its source could not read of a digest, told in a layout: what is missing there must not be taken for absent.
+"""What could not be read of a digest at its source, told in a layout: what is missing there must not be taken for
+absent. Or that everything was read: then it may.
 
-A manifest attached to the digest, with the problems in an annotation. Whoever wrote one can only make others doubt.
+A manifest attached to the digest, with the problems in an annotation. Whoever writes one can make others doubt, or say
+`unsigned`; nothing is believed to be signed for it.
 """
 
 from __future__ import annotations
@@ -16,6 +18,7 @@ ARTIFACT_TYPE = "application/vnd.cgexplorer.unread.v1+json"
 EMPTY = b"{}"
 EMPTY_TYPE = "application/vnd.oci.empty.v1+json"
 _KEY = "cgexplorer.problems"
+_ALL = "cgexplorer.all-was-read"
 _MAX = 100
 _MAX_CHARACTERS = 500
 
@@ -26,14 +29,20 @@ class _Problem(msgspec.Struct):
 
 
 def write(subject: dict[str, object], empty: dict[str, object], problems: Iterable[tuple[str, str]]) -> bytes:
-    """The manifest's bytes; `subject` and `empty` are descriptors, of the digest and of `{}`."""
-    told = json.dumps([{"place": place, "reason": reason} for place, reason in problems])
+    """The manifest's bytes; `subject` and `empty` are descriptors, of the digest and of `{}`.
+
+    Without any problem it says that all was read.
+    """
+    listed = [{"place": place, "reason": reason} for place, reason in problems]
+    told = {_KEY: json.dumps(listed)} if listed else {_ALL: "yes"}
     body = {"schemaVersion": 2, "mediaType": OCI_MANIFEST, "artifactType": ARTIFACT_TYPE, "config": empty}
-    return json.dumps({**body, "layers": [empty], "subject": subject, "annotations": {_KEY: told}}).encode()
+    return json.dumps({**body, "layers": [empty], "subject": subject, "annotations": told}).encode()
 
 
 def read(manifest: Manifest) -> tuple[tuple[str, str], ...]:
-    """Place and reason of each problem; at least one, whatever is written there."""
+    """Place and reason of each problem, whatever is written there; none only when it says that all was read."""
+    if manifest.annotations.get(_ALL) == "yes" and _KEY not in manifest.annotations:
+        return ()
     try:
         found = msgspec.json.decode(manifest.annotations[_KEY], type=list[_Problem])[:_MAX]
     except (KeyError, msgspec.MsgspecError, RecursionError):

@@ -28,8 +28,8 @@ def best(verdicts: Sequence[Verdict]) -> Verdict:
 def combine(verdicts: Sequence[Verdict], discovery: Discovery, kind: Kind = Kind.SIGNATURE) -> tuple[State, str]:
     """State of a digest's signatures (or attestations), with one sentence.
 
-    `unsigned` needs proof: nothing found and nothing left unread. What was left unread may hold the good signature,
-    so without a verified one it makes the answer `could not check`.
+    `unsigned` needs proof: nothing found, nothing left unread, and a source that would have it. What was left unread
+    may hold the good signature, so without a verified one it makes the answer `could not check`.
     """
     relevant = [item for item in verdicts if item.kind is kind]
     chosen = best(relevant) if relevant else None
@@ -43,4 +43,6 @@ def combine(verdicts: Sequence[Verdict], discovery: Discovery, kind: Kind = Kind
     if chosen is not None:
         return chosen.state, chosen.reason
     what = "a signature" if kind is Kind.SIGNATURE else "an attestation"
+    if discovery.unproven:
+        return State.COULD_NOT_CHECK, f"There is not {what} here, which proves nothing. {discovery.unproven}"
     return State.UNSIGNED, f"Both storage places answered, and neither holds {what}."

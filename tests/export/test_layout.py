@@ -292,3 +292,20 @@ def test_stock_cosign_verifies_the_layout_of_one_image(tmp_path: Path, shared: P
         [program, *asked, *flags], env=environment, capture_output=True, text=True, timeout=60, check=False
     )
     assert answer.returncode == 0, answer.stderr
+
+
+def test_what_was_proven_to_be_unsigned_is_so_after_the_journey_and_what_was_not_is_not(tmp_path: Path) -> None:
+    """Of a layout without any signature, only what its exporter was told by the registry."""
+    source = MemorySource()
+    source.push_image("proven")
+    source.push_image("doubtful", platform="linux/arm64")
+
+    def stored() -> None:
+        fetch(source, f"{NAME}:proven")
+        source.unreachable.add("referrers")
+        fetch(source, f"{NAME}:doubtful")
+
+    before, after = there_and_back(stored, tmp_path / "out", f"{NAME}:proven", f"{NAME}:doubtful")
+    assert after == before
+    assert ["'could-not-check'" in one for one in after["manifests"]].count(True) == 1
+    assert ["'unsigned'" in one for one in after["manifests"]].count(True) == 1

@@ -20,6 +20,7 @@ class MemorySource:
     """One repository. Names in `unreachable` (tags, digests, "referrers") raise `Unreachable`."""
 
     kind = "registry"
+    has_signature_tags = True
 
     def __init__(self) -> None:
         self.blobs: dict[str, bytes] = {}
@@ -45,7 +46,7 @@ class MemorySource:
             {
                 "mediaType": OCI_MANIFEST,
                 "digest": digest,
-                "size": 7,
+                "size": len(self.manifests.get(digest, b"elsewhere")),
                 "platform": {"os": "linux", "architecture": architecture},
             }
             for architecture, digest in images.items()
@@ -64,7 +65,8 @@ class MemorySource:
 
     def refer(self, subject: str, content: bytes, media_type: str = BUNDLE) -> str:
         """Store this as cosign 3 does: a manifest of its own whose subject is the image. Gives its digest."""
-        described = {"mediaType": OCI_MANIFEST, "digest": subject, "size": len(self.manifests[subject])}
+        raw = self.manifests[subject]
+        described = {"mediaType": json.loads(raw)["mediaType"], "digest": subject, "size": len(raw)}
         layers = [self.push_blob(content, media_type)]
         return self._push(
             {"mediaType": OCI_MANIFEST, "config": self.push_blob(b"{}"), "layers": layers, "subject": described}, ""

@@ -12,6 +12,7 @@ import pytest
 from cgexplorer.oci import unread
 from cgexplorer.oci.evidence import Discovery, Form, Kind, discover
 from cgexplorer.oci.layout import Layout
+from cgexplorer.oci.manifest import OCI_MANIFEST
 from cgexplorer.oci.signed_forms import DSSE_ENVELOPE, SIMPLE_SIGNING, claims_to_sign_an_image, is_bundle, is_signed
 from tests.oci.crafted import CraftedLayout, own_tag
 
@@ -54,9 +55,52 @@ def test_classic_tags_and_referrers_are_both_found(crafted: CraftedLayout) -> No
     assert {one.subject for one in found.evidence} == {digest}
 
 
-def test_an_image_with_nothing_beside_it_has_neither_evidence_nor_problems(crafted: CraftedLayout) -> None:
+def test_an_image_alone_in_a_layout_has_neither_evidence_nor_problems_and_that_proves_nothing(
+    crafted: CraftedLayout,
+) -> None:
     digest = crafted.enter(crafted.image(), "latest")
+    found = found_in(crafted, digest)
+    assert (found.evidence, found.problems) == ((), ())
+    assert "does not say what its registry held" in found.unproven
+    assert [one.place for one in found.doubts] == ["signatures"]
+
+
+def test_a_layout_proves_that_a_signature_is_missing_where_it_names_those_of_others(crafted: CraftedLayout) -> None:
+    signed = crafted.enter(crafted.image(annotations={"n": "signed"}), "signed")
+    digest = crafted.enter(crafted.image(), "latest")
+    sign(crafted, signed, ".sig", [crafted.blob(b"{sig}", SIMPLE_SIGNING)])
     assert found_in(crafted, digest) == Discovery(digest)
+
+
+@pytest.mark.parametrize(("name", "proves"), [("a/b@sha256:" + "0" * 64, True), ("", False)])
+def test_what_is_attached_to_another_image_proves_that_nothing_is_only_under_a_name(
+    crafted: CraftedLayout, name: str, proves: bool
+) -> None:
+    """oras copies what is attached, without names and without cosign's tags."""
+    signed = crafted.image(annotations={"n": "signed"})
+    crafted.enter(signed, "a/b:signed")
+    crafted.enter(crafted.image([crafted.blob(bundle("https://spdx.dev/Document"), BUNDLE)], subject=signed), name)
+    digest = crafted.enter(crafted.image(), "a/b:latest")
+    assert (found_in(crafted, digest).unproven == "") is proves
+
+
+def test_cosign_save_proves_nothing_of_what_it_did_not_save(crafted: CraftedLayout) -> None:
+    """It leaves out bundles that are attached, which cosign 3 makes unless told otherwise."""
+    digest = crafted.enter(crafted.image(), kind="dev.cosignproject.cosign/image")
+    attested = crafted.image([crafted.blob(b"{att}", DSSE_ENVELOPE)])
+    crafted.enter(attested, kind="dev.cosignproject.cosign/atts")
+    found = found_in(crafted, digest)
+    assert [one.kind for one in found.evidence] == [Kind.ATTESTATION]
+    assert [one.place for one in found.doubts] == ["signatures"]
+
+
+def test_a_layout_can_say_that_everything_was_read_of_one_image(crafted: CraftedLayout) -> None:
+    image, other = crafted.image(), crafted.image(annotations={"n": "other"})
+    read, unsaid = crafted.enter(image), crafted.enter(other)
+    empty = crafted.blob(unread.EMPTY, unread.EMPTY_TYPE)
+    crafted.enter(crafted.blob(unread.write(image, empty, ()), OCI_MANIFEST))
+    assert found_in(crafted, read) == Discovery(read)
+    assert found_in(crafted, unsaid).unproven
 
 
 def test_the_same_payload_signed_twice_is_two_pieces_of_evidence(crafted: CraftedLayout) -> None:

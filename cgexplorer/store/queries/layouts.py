@@ -10,7 +10,7 @@ from cgexplorer.oci import digest as digests
 from cgexplorer.oci import manifest as manifests
 from cgexplorer.oci.evidence import Problem
 from cgexplorer.store.models import Evidence, Follow, Manifest, Payload, Tag
-from cgexplorer.store.queries import exports, payloads, references
+from cgexplorer.store.queries import exports, looks, payloads, references
 
 _MAX_FOUND = 1000  # manifests below one: more than ingestion takes
 
@@ -28,6 +28,7 @@ class Held(msgspec.Struct, frozen=True):
     manifest: Manifest
     evidence: tuple[Evidence, ...]
     problems: tuple[Problem, ...]  # of the last look
+    was_read: bool  # the last look left nothing unread: what is not stored is not there
 
 
 def named(texts: Iterable[str]) -> list[Named]:
@@ -90,7 +91,9 @@ def _of(top: Manifest, wanted: list[str]) -> Iterable[Manifest]:
 def held(manifest: Manifest) -> Held:
     look = exports.last_look(manifest)
     problems = tuple(Problem(one["place"], one["reason"]) for one in look.problems) if look is not None else ()
-    return Held(manifest, tuple(exports.standing(manifest, look)), problems)
+    return Held(
+        manifest, tuple(exports.standing(manifest, look)), problems, look is not None and looks.is_complete(look)
+    )
 
 
 def carriers(found: Held) -> dict[str, bytes]:
