@@ -130,7 +130,7 @@ def shown(manifests: Iterable[int]) -> dict[int, Shown]:
         f"""SELECT s.id, sp.searchable, coalesce(e.state = 'verified', false), m.platform, {TAGS}
         FROM store_sbom s JOIN store_sbompackages sp ON sp.sbom_id = s.id JOIN store_manifest m ON m.id = s.manifest_id
         LEFT JOIN store_evidence e ON e.id = s.evidence_id
-        WHERE m.id = ANY(%(these)s) OR m.id IN (
+        WHERE m.id IN (SELECT unnest(%(these)s::bigint[]) UNION
             SELECT x.manifest_id FROM store_indexentry x WHERE x.index_id = ANY(%(these)s))""",  # noqa: S608
         {"these": list(manifests)},
     )
@@ -145,10 +145,12 @@ WITH ids AS (SELECT DISTINCT unnest(package_ids) AS id FROM store_sbompackages W
   changed AS MATERIALIZED (
     SELECT lower(c.name) AS name FROM packages p JOIN store_component c ON c.id = p.component_id
     UNION SELECT lower(built_from) FROM packages WHERE built_from <> '')
-SELECT s.id FROM store_savedsearch s WHERE EXISTS (SELECT FROM changed) AND (
-  s.names = '{}'
-  OR (NOT s.by_part AND EXISTS (SELECT FROM unnest(s.names) n WHERE lower(n) IN (SELECT name FROM changed)))
-  OR (s.by_part AND EXISTS (SELECT FROM changed, unnest(s.names) n WHERE strpos(changed.name, lower(n)) > 0)))
+SELECT id FROM store_savedsearch WHERE EXISTS (SELECT FROM changed) AND (
+  names = '{}'
+  OR id IN (SELECT s.id FROM store_savedsearch s, unnest(s.names) n
+            WHERE NOT s.by_part AND lower(n) IN (SELECT name FROM changed))
+  OR id IN (SELECT s.id FROM store_savedsearch s, unnest(s.names) n, changed
+            WHERE s.by_part AND strpos(changed.name, lower(n)) > 0))
 """
 
 
