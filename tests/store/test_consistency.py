@@ -56,6 +56,9 @@ DAMAGE = {
     ),
     "a tag, its moves and an index's entries stay within their image": "UPDATE store_tag SET image_id = image_id + 1",
     "an import that found nothing new appended no run": "UPDATE store_verificationrun SET trigger = 'ingest'",
+    "a digest is in a search's universe as its tags and SBOMs say": "DELETE FROM store_tag",
+    "an image counts its digests as they are": "UPDATE store_universeimage SET ever_held = ever_held + 1",
+    "a search's universe is the sum of its images": "DELETE FROM store_universechange",
     "an index has an entry for each image it names": "DELETE FROM store_indexentry",
 }
 

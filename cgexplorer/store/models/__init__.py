@@ -18,6 +18,7 @@ from cgexplorer.store.models.package import Component, ComponentCpe, ComponentIm
 from cgexplorer.store.models.policy import PolicyRow, TrustRoot, TrustUpdate
 from cgexplorer.store.models.saved_search import SavedAnswer, SavedSearch
 from cgexplorer.store.models.sbom import Sbom, SbomDetail, SbomGraph, SbomPackages
+from cgexplorer.store.models.universe import UniverseChange, UniverseDigest, UniverseImage
 from cgexplorer.store.models.webhook import Webhook, WebhookDelivery
 
 __all__ = [
@@ -54,6 +55,9 @@ __all__ = [
     "TagMove",
     "TrustRoot",
     "TrustUpdate",
+    "UniverseChange",
+    "UniverseDigest",
+    "UniverseImage",
     "VerdictRow",
     "VerificationRun",
     "Webhook",

@@ -13,7 +13,7 @@ import msgspec
 
 from cgexplorer import predicates
 from cgexplorer.store.models import Manifest, Payload
-from cgexplorer.store.queries import payloads
+from cgexplorer.store.queries import payloads, universe_rules
 from cgexplorer.store.queries.rows import rows
 from cgexplorer.store.record.images import NOT_ASKED_FOR
 
@@ -120,6 +120,7 @@ RULES = {
             FULL JOIN (SELECT * FROM store_verdictrow WHERE run_id = b.id) old USING (evidence_id)
             WHERE (new.state, new.policy_id, new.trusted_root_sha256)
                 IS DISTINCT FROM (old.state, old.policy_id, old.trusted_root_sha256))""",
+    **universe_rules.RULES,
 }
 
 

@@ -11,7 +11,7 @@ from cgexplorer.store.queries.facets import Facet, facets
 from cgexplorer.store.queries.held_by import JOINS, MANY_IDS, HeldBy
 from cgexplorer.store.queries.held_by import of as held_by_of
 from cgexplorer.store.queries.package_names import Found, MatchedBy, Names, names
-from cgexplorer.store.queries.rows import rows
+from cgexplorer.store.queries.rows import one_snapshot, rows
 from cgexplorer.store.queries.universe import TAGS, Universe, universe
 
 MAX_EXPORT_ROWS = 100_000
@@ -88,26 +88,27 @@ def search(
     with_facets: bool = False,
 ) -> Answer:
     """Every digest in scope that holds a package the query means. Raises QueryError when it means too many."""
-    meant = names(query, by_part=by_part)
-    held_by = held_by_of(scope, include_unverified=include_unverified)
-    images, digests = _totals(held_by, [package.id for package in meant.found])
-    hits = _hits(held_by, meant.found, after, limit + 1) if digests else []
-    more = len(hits) > limit
-    return Answer(
-        query=query,
-        scope=scope,
-        include_unverified=include_unverified,
-        names=meant,
-        universe=universe(scope, include_unverified=include_unverified),
-        images=images,
-        digests=digests,
-        hits=tuple(hits[:limit]),
-        facets=facets(held_by, meant.found) if with_facets and digests else (),
-        unordered=tuple(_hits(held_by, meant.unordered, None, MAX_UNORDERED)) if after is None else (),
-        after=Position(hits[limit - 1].package_id, hits[limit - 1].image, hits[limit - 1].manifest_id)
-        if more
-        else None,
-    )
+    with one_snapshot():
+        meant = names(query, by_part=by_part)
+        held_by = held_by_of(scope, include_unverified=include_unverified)
+        images, digests = _totals(held_by, [package.id for package in meant.found])
+        hits = _hits(held_by, meant.found, after, limit + 1) if digests else []
+        more = len(hits) > limit
+        return Answer(
+            query=query,
+            scope=scope,
+            include_unverified=include_unverified,
+            names=meant,
+            universe=universe(scope, include_unverified=include_unverified),
+            images=images,
+            digests=digests,
+            hits=tuple(hits[:limit]),
+            facets=facets(held_by, meant.found) if with_facets and digests else (),
+            unordered=tuple(_hits(held_by, meant.unordered, None, MAX_UNORDERED)) if after is None else (),
+            after=Position(hits[limit - 1].package_id, hits[limit - 1].image, hits[limit - 1].manifest_id)
+            if more
+            else None,
+        )
 
 
 # Many sign only the index: then that is the signature of its platforms.

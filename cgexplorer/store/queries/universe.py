@@ -19,10 +19,6 @@ IS_CURRENT = """(EXISTS (SELECT 1 FROM store_tag t WHERE t.manifest_id = m.id)
   OR EXISTS (SELECT 1 FROM store_indexentry x JOIN store_tag t ON t.manifest_id = x.index_id
     WHERE x.manifest_id = m.id))"""
 
-# The same as a set: begins at the tags, and so does not walk the digests of all history.
-_CURRENT = """SELECT t.manifest_id FROM store_tag t UNION
-  SELECT x.manifest_id FROM store_indexentry x JOIN store_tag t ON t.manifest_id = x.index_id"""
-
 
 class Blind(msgspec.Struct, frozen=True):
     """A digest that was not searched, and why."""
@@ -62,45 +58,43 @@ class Universe(msgspec.Struct, frozen=True):
 
 
 def universe(scope: Scope, *, include_unverified: bool) -> Universe:
-    within = _scoped(scope, include_unverified=include_unverified)
-    images, digests, searched_images, searched_digests, pruned_digests = rows(
-        f"WITH d AS MATERIALIZED ({within})"  # noqa: S608
-        " SELECT count(DISTINCT image_id), count(*), count(DISTINCT image_id) FILTER (WHERE searched),"
-        " count(*) FILTER (WHERE searched),"
-        " count(*) FILTER (WHERE NOT searched AND id IN (SELECT manifest_id FROM store_sbom"
-        " WHERE pruned_at IS NOT NULL)) FROM d"
+    """Asked of the counts that triggers keep (`store.models.universe`): what it costs grows with what is blind."""
+    every, searched = _counts(scope, include_unverified=include_unverified)
+    images, digests, searched_images, searched_digests = rows(
+        f"SELECT coalesce(sum(images_{every}), 0)::bigint, coalesce(sum({every}), 0)::bigint,"  # noqa: S608
+        f" coalesce(sum(images_{searched}), 0)::bigint, coalesce(sum({searched}), 0)::bigint FROM store_universechange"
     )[0]
-    blind_images = rows(
-        f"WITH d AS MATERIALIZED ({within})"  # noqa: S608
-        " SELECT DISTINCT i.name FROM d JOIN store_image i ON i.id = d.image_id WHERE NOT searched ORDER BY 1"
-    )
+    blind_images = _blind_images(every, searched) if digests > searched_digests else []
     return Universe(
         scope=scope,
         images=images,
         digests=digests,
         searched_images=searched_images,
         searched_digests=searched_digests,
-        blind_images=tuple(name for (name,) in blind_images),
+        blind_images=tuple(name for _, name in blind_images),
         wholly_blind_images=images - searched_images,
-        blind=_blind(within) if digests > searched_digests else (),
-        pruned_digests=pruned_digests,
+        # Each has a blind digest at least, so the first of them have the first of those.
+        blind=_blind([image for image, _ in blind_images[:MAX_BLIND]], every, searched),
+        pruned_digests=_pruned(every, searched) if blind_images else 0,
     )
 
 
 def looked(scope: Scope, *, include_unverified: bool) -> Iterator[Looked]:
     """Every digest in scope, by image, platform and digest, while it is read from the database."""
     allowed = _allowed(scope, include_unverified=include_unverified)
+    _, searched = _counts(scope, include_unverified=include_unverified)
     sql = _described(
-        _scoped(scope, include_unverified=include_unverified),
+        f"SELECT u.manifest_id AS id, ({_DIGESTS[searched]}) AS searched FROM store_universedigest u"  # noqa: S608
+        f" WHERE {'u.current' if scope == 'current' else 'TRUE'}",
         f"""ARRAY(SELECT DISTINCT encode(s.document_id, 'hex') {_SEARCHED_SBOMS} AND {allowed} ORDER BY 1),
         ARRAY(SELECT DISTINCT coalesce(e.state, 'unsigned') {_SEARCHED_SBOMS} AND {allowed} ORDER BY 1)""",
     )
     with connection.chunked_cursor() as cursor:
         cursor.execute(sql)
         while found := cursor.fetchmany(1000):
-            for image, tags, digest, platform, *facts, searched, manifest, sboms, states in found:
-                state, reason = (", ".join(states), "") if searched else _why(*facts)
-                yield Looked(image, tuple(tags), digest, platform, state, reason, searched, tuple(sboms), manifest)
+            for image, tags, digest, platform, *facts, could_be, manifest, sboms, states in found:
+                state, reason = (", ".join(states), "") if could_be else _why(*facts)
+                yield Looked(image, tuple(tags), digest, platform, state, reason, could_be, tuple(sboms), manifest)
 
 
 _SEARCHED_SBOMS = """FROM store_sbom s JOIN store_sbompackages sp ON sp.sbom_id = s.id
@@ -114,18 +108,50 @@ def _allowed(scope: Scope, *, include_unverified: bool) -> str:
     return "sp.searchable" if scope == "current" else "e.state = 'verified'"
 
 
-def _scoped(scope: Scope, *, include_unverified: bool) -> str:
-    """SQL of every platform's digest in scope, with `searched`. No user's text comes near it."""
-    allowed = _allowed(scope, include_unverified=include_unverified)
-    current = f"m.id IN ({_CURRENT})" if scope == "current" else "TRUE"
-    # Build tools put their own attestations into an index as "unknown/unknown": no image, so nothing to search.
-    return f"""SELECT m.id, m.image_id, EXISTS (
-          SELECT 1 {_SEARCHED_SBOMS} AND {allowed}) AS searched
-        FROM store_manifest m WHERE NOT m.is_index AND m.platform <> 'unknown/unknown' AND {current}"""  # noqa: S608
+# Of UniverseImage, and which digests each counts. No user's text comes near these.
+_DIGESTS = {
+    "current_held": "u.current AND u.held",
+    "current_searchable": "u.current AND u.searchable",
+    "ever_held": "u.held",
+    "ever_verified": "u.verified",
+}
+# What the partial indexes hold: what the least demanding search does not look into is among it.
+_NOT_SEARCHED = {
+    "current": ("u.current > u.current_searchable", "u.current AND NOT u.searchable"),
+    "ever": ("u.ever > u.ever_verified", "NOT u.verified"),
+}
 
 
-def _blind(within: str) -> tuple[Blind, ...]:
-    found = rows(_described(f"SELECT * FROM ({within}) w WHERE NOT searched", "NULL") + " LIMIT %s", [MAX_BLIND])  # noqa: S608
+def _counts(scope: Scope, *, include_unverified: bool) -> tuple[str, str]:
+    if scope == "current":
+        return "current", "current_held" if include_unverified else "current_searchable"
+    return "ever", "ever_held" if include_unverified else "ever_verified"
+
+
+def _blind_images(every: str, searched: str) -> list[tuple[int, str]]:
+    """Id and name of images with a digest that was not searched, by name."""
+    return rows(
+        "SELECT i.id, i.name FROM store_universeimage u JOIN store_image i ON i.id = u.image_id"  # noqa: S608
+        f" WHERE {_NOT_SEARCHED[every][0]} AND u.{every} > u.{searched} ORDER BY i.name"
+    )
+
+
+def _pruned(every: str, searched: str) -> int:
+    ((number,),) = rows(
+        "SELECT count(*) FROM store_universedigest u WHERE u.manifest_id IN (SELECT s.manifest_id FROM store_sbom s"  # noqa: S608
+        f" WHERE s.pruned_at IS NOT NULL) AND {_NOT_SEARCHED[every][1]} AND NOT ({_DIGESTS[searched]})"
+    )
+    return int(number)
+
+
+def _blind(images: list[int], every: str, searched: str) -> tuple[Blind, ...]:
+    if not images:
+        return ()
+    first = f"""SELECT u.manifest_id AS id, FALSE AS searched FROM store_universedigest u
+          JOIN store_manifest m ON m.id = u.manifest_id JOIN store_image i ON i.id = u.image_id
+          WHERE u.image_id = ANY(%s::bigint[]) AND {_NOT_SEARCHED[every][1]} AND NOT ({_DIGESTS[searched]})
+          ORDER BY i.name, m.platform, m.digest LIMIT %s"""  # noqa: S608
+    found = rows(_described(first, "NULL"), [images, MAX_BLIND])
     return tuple(
         Blind(image, tuple(tags), digest, platform, *_why(*facts))
         for image, tags, digest, platform, *facts, _, _, _ in found
