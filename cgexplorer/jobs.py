@@ -276,7 +276,7 @@ async def requeue_stalled(timestamp: int) -> None:
 @app.task(name="tell_webhooks", queue="fetch", queueing_lock="tell_webhooks", lock="tell_webhooks", pass_context=False)
 def tell_webhooks(timestamp: int) -> None:
     """Tell every webhook that is due of the drift that it does not know yet."""
-    webhooks.deliver_due(timezone.now())
+    webhooks.deliver_due()
 
 
 @app.periodic(cron="37 * * * *")

@@ -15,8 +15,10 @@ import datetime as dt
 import hashlib
 import hmac
 import logging
+from collections.abc import Callable
 
 import msgspec
+from django.utils import timezone
 
 from cgexplorer import registries
 from cgexplorer.export import drift_event
@@ -34,22 +36,24 @@ MAX_ANSWER_BYTES = 64 * 1024
 ATTEMPTS, WHOLE_REQUEST_S = 1, 30.0
 
 
-def deliver_due(now: dt.datetime) -> int:
+def deliver_due(clock: Callable[[], dt.datetime] = timezone.now) -> int:
     """Tell every webhook that waits for something and is due. How many events were taken."""
-    return sum(deliver(webhook, now) for webhook in stored.due(now))
+    return sum(deliver(webhook, clock) for webhook in stored.due(clock()))
 
 
-def deliver(webhook: Webhook, now: dt.datetime) -> int:
-    """How many events it took: all that wait, up to a request that fails, which is noted with its reason."""
+def deliver(webhook: Webhook, clock: Callable[[], dt.datetime]) -> int:
+    """How many events it took: all that wait, up to a request that fails, which is noted with its reason. Each request
+    has the time of its own: a receiver refuses what was signed long ago."""
     taken = 0
     while deliveries := stored.next_deliveries(webhook):
+        now = clock()
         try:
             _post(webhook, deliveries, now)
         except (OciError, CannotOpen, _Refused) as error:
             logger.warning("Webhook %s was not told: %s", webhook.name, error)
-            record.failed(webhook, str(error), now)
+            record.failed(webhook, str(error), clock())
             break
-        record.delivered(webhook, deliveries, now)
+        record.delivered(webhook, deliveries, clock())
         taken += len(deliveries)
     return taken
 

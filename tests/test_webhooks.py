@@ -5,22 +5,27 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import hmac
+import itertools
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from django.core.management import CommandError, call_command
+from django.db import connection, transaction
 from django.utils import timezone
 
 from cgexplorer import registries, webhooks
 from cgexplorer.store.models import DriftEvent, Manifest, Webhook, WebhookDelivery
+from cgexplorer.store.queries import webhooks as queries
 from cgexplorer.store.record import registries as registry_record
 from cgexplorer.store.record import tags
 from cgexplorer.store.record import webhooks as record
 from cgexplorer.store.record.webhooks import Target
+from tests.at_once import together
 from tests.store import factories as make
+from tests.working import until
 
 pytestmark = pytest.mark.django_db
 
@@ -81,11 +86,15 @@ def drifted(seed: str = "1") -> DriftEvent:
     return DriftEvent.objects.exclude(pk__in=known).get()
 
 
+def at(now: dt.datetime) -> Callable[[], dt.datetime]:
+    return lambda: now
+
+
 def test_an_event_is_told_once_and_signed(receiver: Receiver) -> None:
     hook(receiver)
     event, now = drifted(), timezone.now()
-    assert webhooks.deliver_due(now) == 1
-    assert webhooks.deliver_due(now) == 0
+    assert webhooks.deliver_due(at(now)) == 1
+    assert webhooks.deliver_due(at(now)) == 0
     ((path, headers, body),) = receiver.got
     assert path == "/drift?team=a"
     said = json.loads(body)
@@ -97,11 +106,54 @@ def test_an_event_is_told_once_and_signed(receiver: Receiver) -> None:
     assert headers["content-type"] == "application/json"
 
 
+def test_each_request_has_the_time_of_its_own(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(queries, "MAX_EVENTS", 1)
+    hook(receiver)
+    drifted("1")
+    drifted("2")
+    minutes = itertools.count()
+    assert webhooks.deliver_due(lambda: make.NOW + dt.timedelta(minutes=next(minutes))) == 2
+    first, second = (int(headers["x-cgexplorer-timestamp"]) for _, headers, _ in receiver.got)
+    assert second - first == 120  # a minute to sign, a minute until it was taken
+
+
+@pytest.mark.django_db(transaction=True)
+def test_removing_a_webhook_while_a_look_is_recorded_takes_nothing_of_it_back(receiver: Receiver) -> None:
+    gone = hook(receiver)
+    is_recorded, is_waiting = threading.Event(), threading.Event()
+
+    def look() -> None:
+        with transaction.atomic():
+            drifted()
+            is_recorded.set()
+            is_waiting.wait(30)
+
+    def remove() -> None:
+        is_recorded.wait(30)
+        record.remove(gone)
+
+    def watch() -> None:
+        is_recorded.wait(30)
+        until(_somebody_waits, "the removal to wait")
+        is_waiting.set()
+
+    assert together(look, remove, watch) == []
+    assert DriftEvent.objects.count() == 1
+    assert not Webhook.objects.exists()
+    assert not WebhookDelivery.objects.exists()
+
+
+def _somebody_waits() -> bool:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT EXISTS (SELECT 1 FROM pg_locks WHERE NOT granted)")
+        return bool(cursor.fetchone()[0])
+
+
 def test_what_happened_before_the_webhook_is_not_told(receiver: Receiver) -> None:
     drifted("1")
     hook(receiver)
     drifted("2")
-    assert webhooks.deliver_due(timezone.now()) == 1
+    assert webhooks.deliver_due() == 1
 
 
 def test_a_failure_is_tried_again_later_and_nothing_is_lost(receiver: Receiver) -> None:
@@ -109,11 +161,11 @@ def test_a_failure_is_tried_again_later_and_nothing_is_lost(receiver: Receiver) 
     drifted()
     receiver.answers = [(500, "")]
     now = timezone.now()
-    assert webhooks.deliver_due(now) == 0
+    assert webhooks.deliver_due(at(now)) == 0
     assert "answered 500" in Webhook.objects.get().last_error
-    assert webhooks.deliver_due(now) == 0
+    assert webhooks.deliver_due(at(now)) == 0
     assert len(receiver.got) == 1
-    assert webhooks.deliver_due(now + dt.timedelta(minutes=1)) == 1
+    assert webhooks.deliver_due(at(now + dt.timedelta(minutes=1))) == 1
     assert (Webhook.objects.get().failures, Webhook.objects.get().last_error) == (0, "")
 
 
@@ -121,7 +173,7 @@ def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
     hook(receiver)
     drifted()
     receiver.answers = [(307, f"http://{receiver.host}/elsewhere")]
-    assert webhooks.deliver_due(timezone.now()) == 0
+    assert webhooks.deliver_due() == 0
     assert [path for path, _, _ in receiver.got] == ["/drift?team=a"]
     assert "answered 307" in Webhook.objects.get().last_error
 
@@ -129,7 +181,7 @@ def test_a_redirect_is_not_followed(receiver: Receiver) -> None:
 def test_a_private_address_is_not_told_unless_it_is_listed(receiver: Receiver) -> None:
     hook(receiver, listed=False)
     drifted()
-    assert webhooks.deliver_due(timezone.now()) == 0
+    assert webhooks.deliver_due() == 0
     assert receiver.got == []
     assert Webhook.objects.get().last_error
 
@@ -143,17 +195,15 @@ def test_after_many_failures_it_is_given_up_until_somebody_says_so(
     now = timezone.now()
     for _ in range(record.MAX_FAILURES):
         now += dt.timedelta(days=1)
-        assert webhooks.deliver_due(now) == 0
-    assert webhooks.deliver_due(now + dt.timedelta(days=9)) == 0
+        assert webhooks.deliver_due(at(now)) == 0
+    assert webhooks.deliver_due(at(now + dt.timedelta(days=9))) == 0
     assert len(receiver.got) == record.MAX_FAILURES
     call_command("webhooks", "--retry", "team-a")
     assert "1 waiting" in capsys.readouterr().out
-    assert webhooks.deliver_due(now) == 1
+    assert webhooks.deliver_due(at(now)) == 1
 
 
 def test_an_event_that_is_rolled_back_is_not_told(receiver: Receiver) -> None:
-    from django.db import transaction
-
     hook(receiver)
     with pytest.raises(RuntimeError), transaction.atomic():  # noqa: PT012
         drifted()
@@ -192,4 +242,4 @@ def test_secrets_are_sealed_anew_with_a_new_key(receiver: Receiver, settings) ->
     settings.SECRET_KEY = "another key " * 5
     call_command("reseal_credentials")
     settings.SECRET_KEY_FALLBACKS = []
-    assert webhooks.deliver_due(timezone.now()) == 1
+    assert webhooks.deliver_due() == 1

@@ -21,7 +21,7 @@ class Command(StoreCommand):
 
     def handle(self, *args: Any, remove: str | None, retry: str | None, **options: Any) -> None:
         if remove:
-            _named(remove).delete()
+            record.remove(_named(remove))
         if retry:
             record.again(_named(retry))
         columns = ("name", "host", "gave_up_at", "last_error", "pending")

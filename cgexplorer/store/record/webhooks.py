@@ -6,6 +6,7 @@ import datetime as dt
 from collections.abc import Sequence
 
 import msgspec
+from django.db import connection, transaction
 
 from cgexplorer.sealing import Box
 from cgexplorer.store.models import DriftEvent, Webhook, WebhookDelivery
@@ -13,6 +14,13 @@ from cgexplorer.store.record.text import storable
 
 MAX_FAILURES = 12  # in a row: the pauses come to about a day and a half
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 30, 6 * 3600
+
+
+# Django knows no FOR KEY SHARE, which lets a webhook be told meanwhile, and not be removed.
+_QUEUE = """
+INSERT INTO store_webhookdelivery (webhook_id, event_id)
+SELECT webhook.id, event FROM (SELECT id FROM store_webhook ORDER BY id FOR KEY SHARE) AS webhook, unnest(%s) AS event
+"""
 
 
 class Target(msgspec.Struct, frozen=True):
@@ -40,13 +48,21 @@ def reseal(webhook: Webhook, box: Box) -> None:
 
 
 def queue(events: Sequence[DriftEvent]) -> None:
-    """To every webhook these events. Call in the transaction that records them."""
+    """To every webhook these events. Call in the transaction that records them.
+
+    Whoever removes one of them meanwhile waits for its end; else that would take the recorded look back.
+    """
     if not events:
         return
-    keys = list(Webhook.objects.values_list("pk", flat=True))
-    WebhookDelivery.objects.bulk_create(
-        WebhookDelivery(webhook_id=key, event=event) for key in keys for event in events
-    )
+    with connection.cursor() as cursor:
+        cursor.execute(_QUEUE, [[event.pk for event in events]])
+
+
+@transaction.atomic
+def remove(webhook: Webhook) -> None:
+    """Tell it nothing more. Waits for what is recorded at this moment, whose deliveries it then removes, too."""
+    Webhook.objects.select_for_update().filter(pk=webhook.pk).first()
+    webhook.delete()
 
 
 def delivered(webhook: Webhook, deliveries: Sequence[WebhookDelivery], now: dt.datetime) -> None:
