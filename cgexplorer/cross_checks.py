@@ -34,6 +34,7 @@ class Name(StrEnum):
     REFERENCE = "reference"
     APKO_PACKAGES = "apko-packages"
     SLSA_PACKAGES = "slsa-packages"
+    SBOM_FORMATS = "sbom-formats"
     IMAGE_CONFIGURATION = "image-configuration"
     SIGNER = "signer"
     COMMIT = "commit"
@@ -89,6 +90,8 @@ class Documents(msgspec.Struct, frozen=True):
     references: tuple[str, ...] = ()  # names of the image in its signatures; a signature may say none
     subjects: tuple[tuple[str, ...], ...] = ()  # sha256 digests, of each attestation
     sbom: Contents | None = None
+    spdx: frozenset[str] | None = None  # purls of the contents, without qualifiers
+    cyclonedx: frozenset[str] | None = None
     apko: ImageConfiguration | None = None
     provenance: Provenance | None = None
     runtime: Runtime | None = None
@@ -103,6 +106,7 @@ def cross_checks(documents: Documents) -> tuple[Row, ...]:
         _reference(documents),
         _apko_packages(documents),
         _slsa_packages(documents),
+        _sbom_formats(documents),
         _image_configuration(documents),
         _signer(documents),
         _commit(documents),
@@ -202,6 +206,22 @@ def _same_packages(name: Name, expected: str, stated: frozenset[Leaf], sbom: Con
 
 def _apks(sbom: Contents | None) -> str:
     return f"{len(sbom.apks)} in the SBOM" if sbom else "no SBOM"
+
+
+def _sbom_formats(given: Documents) -> Row:
+    """Qualifiers are left out: the formats are often written by different tools, which choose them differently."""
+    spdx, cyclonedx = given.spdx, given.cyclonedx
+    expected = "no SPDX" if spdx is None else f"{len(spdx)} in SPDX"
+    if cyclonedx is None or spdx is None:
+        silent = " and no ".join(name for name, one in (("SPDX", spdx), ("CycloneDX", cyclonedx)) if one is None)
+        return _not_run(Name.SBOM_FORMATS, expected, f"there is no {silent} document that could be read")
+    found = f"{len(cyclonedx)} in CycloneDX"
+    for only, where in ((spdx - cyclonedx, "SPDX"), (cyclonedx - spdx, "CycloneDX")):
+        if only:
+            found += f"; only in {where}: {_named(only)}"
+    if spdx != cyclonedx:
+        return _failed(Name.SBOM_FORMATS, expected, found)
+    return _passed(Name.SBOM_FORMATS, expected, f"{found}, 0 missing on either side")
 
 
 def _image_configuration(given: Documents) -> Row:

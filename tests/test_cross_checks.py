@@ -27,6 +27,7 @@ REPOSITORY = "https://github.com/acme/images"
 WORKFLOW = f"{REPOSITORY}/.github/workflows/release.yaml"
 RUN = f"{REPOSITORY}/actions/runs/29458149354/attempts/1"
 APKS = frozenset({("bash", "5.3-r12"), ("openssl", "3.6.3-r3")})
+PURLS = frozenset({"pkg:apk/wolfi/bash@5.3-r12", "pkg:apk/wolfi/openssl@3.6.3-r3"})
 PATH = ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/bin:/usr/sbin:/sbin:/bin")
 CERTIFICATES = ("SSL_CERT_FILE", "/etc/ssl/certs/ca-certificates.crt")
 
@@ -69,6 +70,8 @@ AGREEING = Documents(
     references=("cgr.dev/acme/app",),
     subjects=((DIGEST,), (DIGEST,), (DIGEST,)),
     sbom=Contents((DIGEST,), APKS),
+    spdx=PURLS,
+    cyclonedx=PURLS,
     apko=CONFIGURATION,
     provenance=PROVENANCE,
     runtime=RUNTIME,
@@ -116,6 +119,8 @@ def test_nothing_is_compared_where_nothing_is_said() -> None:
         (Name.APKO_PACKAGES, {"apko": configured(packages=(wanted("curl"),))}, "not in the SBOM: curl"),
         (Name.SLSA_PACKAGES, {"sbom": Contents((DIGEST,), APKS | {("xz", "5-r0")})}, "only in the SBOM: xz=5-r0"),
         (Name.SLSA_PACKAGES, {"provenance": provenance(internal_parameters=(("xz", "5-r0"),))}, "not in the SBOM: xz"),
+        (Name.SBOM_FORMATS, {"spdx": frozenset()}, "2 in CycloneDX; only in CycloneDX: pkg:apk/wolfi/bash@5.3-r12"),
+        (Name.SBOM_FORMATS, {"cyclonedx": PURLS - {"pkg:apk/wolfi/bash@5.3-r12"}}, "only in SPDX: pkg:apk/wolfi/bash"),
         (Name.IMAGE_CONFIGURATION, {"runtime": built(entrypoint=("/bin/sh",))}, "entrypoint /bin/sh"),
         (Name.IMAGE_CONFIGURATION, {"runtime": built(cmd=())}, "command none"),
         (Name.IMAGE_CONFIGURATION, {"runtime": built(user="0")}, "user 0"),
@@ -148,6 +153,9 @@ def test_a_document_that_tells_another_story_fails_its_row(name: Name, differing
         (Name.APKO_PACKAGES, {"apko": configured(packages=())}, "names no package"),
         (Name.APKO_PACKAGES, {"apko": configured(packages=(wanted("bash"),))}, "versions are left open"),
         (Name.SLSA_PACKAGES, {"provenance": None}, "no provenance"),
+        (Name.SBOM_FORMATS, {"spdx": None}, "there is no SPDX document"),
+        (Name.SBOM_FORMATS, {"cyclonedx": None}, "there is no CycloneDX document"),
+        (Name.SBOM_FORMATS, {"spdx": None, "cyclonedx": None}, "there is no SPDX and no CycloneDX document"),
         (Name.SLSA_PACKAGES, {"sbom": None}, "no SBOM"),
         (Name.SLSA_PACKAGES, {"provenance": provenance(internal_parameters=())}, "names no package"),
         (Name.SLSA_PACKAGES, {"provenance": provenance(build_type="https://else.example")}, "names no packages"),

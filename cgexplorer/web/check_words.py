@@ -41,6 +41,7 @@ CROSS_CHECKS = {
     Name.REFERENCE: Words("Signed name = name here", "a copy keeps the name under which it was signed"),
     Name.APKO_PACKAGES: Words("apko packages = SBOM apks", "names and versions, both ways"),
     Name.SLSA_PACKAGES: Words("SLSA packages = SBOM apks", "names and versions, both ways"),
+    Name.SBOM_FORMATS: Words("SPDX packages = CycloneDX packages", "names and versions, both ways"),
     Name.IMAGE_CONFIGURATION: Words("Image config = apko config", "what a runtime reads is what was built"),
     Name.SIGNER: Words("One signer for all evidence", "whose signature holds"),
     Name.COMMIT: Words("Certificate’s commit = provenance’s commit", "the source that was built"),

@@ -11,7 +11,7 @@ from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
 
-from cgexplorer.predicates import APKO, SLSA_V1, SPDX
+from cgexplorer.predicates import APKO, CYCLONEDX, SLSA_V1, SPDX
 from cgexplorer.store.models import Manifest
 from cgexplorer.store.queries import cross_checks, verification
 from tests.fakes.sigstore import WORKFLOW
@@ -60,6 +60,7 @@ def test_the_documents_of_a_real_image_agree(postgres: Manifest) -> None:
         "reference": "passed",
         "apko-packages": "passed",
         "slsa-packages": "passed",
+        "sbom-formats": "not-run",
         "image-configuration": "passed",
         "signer": "passed",
         "commit": "not-run",
@@ -98,8 +99,9 @@ def test_the_page_and_the_report_show_the_same_rows(
 def test_every_sample_agrees_unless_somebody_else_signed_it() -> None:
     call_command("load_samples", verbosity=0)
     said = [outcomes(one) for one in Manifest.objects.exclude(platform="")]
-    # A bundle says no name.
-    complete = [one for one in said if {one[name] for name in one if name != "reference"} == {"passed"}]
+    # A bundle says no name, and no sample has a second SBOM.
+    silent = ("reference", "sbom-formats")
+    complete = [one for one in said if {one[name] for name in one if name not in silent} == {"passed"}]
     failed = {
         (one.state, name)
         for one in Manifest.objects.all()
@@ -131,6 +133,44 @@ def test_the_document_of_the_allowed_signer_is_compared_whatever_else_is_pushed(
     found = outcomes(Manifest.objects.get())
     assert found["apko-packages"] == "passed"
     assert found["signer"] == "failed"
+
+
+def bom(*purls: str) -> dict[str, Any]:
+    names = [(purl, *purl.partition("?")[0].rpartition("/")[2].split("@")) for purl in purls]
+    components = [{"type": "library", "purl": purl, "name": name, "version": at} for purl, name, at in names]
+    return {"bomFormat": "CycloneDX", "specVersion": "1.6", "components": components}
+
+
+@pytest.mark.parametrize(
+    ("purls", "outcome", "found"),
+    [
+        # Other qualifiers name the same package.
+        (("pkg:apk/wolfi/openssl@3.3.1-r0",), "passed", "1 in CycloneDX, 0 missing on either side"),
+        (("pkg:apk/wolfi/openssl@3.3.1-r0?arch=x86_64&distro=wolfi",), "passed", "1 in CycloneDX, 0 missing"),
+        (("pkg:apk/wolfi/openssl@3.3.2-r0",), "failed",
+         "1 in CycloneDX; only in SPDX: pkg:apk/wolfi/openssl@3.3.1-r0;"
+         " only in CycloneDX: pkg:apk/wolfi/openssl@3.3.2-r0"),
+    ],
+)  # fmt: skip
+def test_both_formats_of_a_digest_are_compared(
+    client: Client, purls: tuple[str, ...], outcome: str, found: str
+) -> None:
+    allow()
+    fetch(attested_image((CYCLONEDX, bom(*purls))))
+    manifest = Manifest.objects.get()
+    report = verification.report(manifest)
+    assert report is not None
+    row = next(row for row in cross_checks.of(report) if row.name == "sbom-formats")
+    assert (row.outcome, row.expected, row.found[: len(found)]) == (outcome, "1 in SPDX", found)
+    page = client.get(reverse("verification", args=[manifest.image.name, manifest.digest])).content.decode()
+    assert "SPDX packages = CycloneDX packages" in page
+    assert found in page
+
+
+def test_an_sbom_that_cannot_be_read_is_not_compared_with_the_other_format() -> None:
+    allow()
+    fetch(attested_image((CYCLONEDX, {"bomFormat": "CycloneDX", "specVersion": 10**20})))
+    assert outcomes(Manifest.objects.get())["sbom-formats"] == "not-run"
 
 
 def test_a_predicate_that_cannot_be_read_is_not_compared() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from urllib.parse import unquote
 
 import msgspec
@@ -13,15 +13,16 @@ from cgexplorer.cross_checks import Build, Contents, Documents, Row, Runtime, Si
 from cgexplorer.oci.evidence import Kind
 from cgexplorer.predicates import APKO, PROVENANCE_TYPES, PredicateError, apko, slsa
 from cgexplorer.predicates.reading import get, text
-from cgexplorer.spdx.document import Package, Role
+from cgexplorer.spdx.document import CONTENTS, Document, Package, Role
 from cgexplorer.store import blobs
-from cgexplorer.store.models import Payload, Sbom
+from cgexplorer.store.models import Payload, Sbom, SbomDetail
 from cgexplorer.store.queries import attestations, image_configuration, payloads, pruned
 from cgexplorer.store.queries.attestations import SIGNED
 from cgexplorer.store.queries.verification import Judged, Report
 from cgexplorer.verify.verdict import Certificate, State
 
 MAX_SIGNATURES = 8  # whose names are compared
+MAX_SBOMS = 8  # the best, of which one of each format is read
 _DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 
 
@@ -36,13 +37,16 @@ def of(report: Report) -> tuple[Row, ...]:
     compared = [one for one in (sbom, configuration, provenance) if one is not None]
     signatures = [one for one in held if one.evidence.kind == Kind.SIGNATURE][:MAX_SIGNATURES]
     _load(report, compared + signatures)
+    contents = _contents(sbom, held)
     return checks.cross_checks(
         Documents(
             digest=report.manifest.digest,
             name=report.manifest.image.name,
             references=tuple(filter(None, map(_reference, signatures))),
             subjects=tuple(filter(None, map(_subjects, compared))),
-            sbom=_contents(sbom),
+            sbom=contents.of_the_best,
+            spdx=contents.purls.get("spdx"),
+            cyclonedx=contents.purls.get("cyclonedx"),
             apko=_parsed(apko.parse, configuration),
             provenance=_parsed(slsa.parse, provenance),
             runtime=_runtime(report),
@@ -102,22 +106,49 @@ def _reference(one: Judged) -> str:
         return ""
 
 
-def _contents(one: Judged | None) -> Contents | None:
-    """The SBOM as it was parsed; None when it could not be."""
-    if one is None or one.evidence.sbom_id is None:
-        return None
-    sbom = Sbom.objects.select_related("detail").get(pk=one.evidence.sbom_id)
-    if (detail := getattr(sbom, "detail", None)) is not None:
-        packages, described = blobs.packages(detail), blobs.document(detail).described
-    elif (read := pruned.document(sbom)) is not None:
-        packages, described = read.packages, read.described
-    else:
-        return None
+class _Listed(msgspec.Struct, frozen=True):
+    of_the_best: Contents | None
+    purls: dict[str, frozenset[str]]  # by format; without an entry: no such document, or none that could be read
+
+
+def _contents(best: Judged | None, held: list[Judged]) -> _Listed:
+    """The SBOMs as they were parsed, also of rows that were pruned; nothing of those that could not be parsed."""
+    if best is None:
+        return _Listed(None, {})
+    attested = [one.evidence.sbom_id for one in held if one.evidence.kind == Kind.ATTESTATION]
+    ids = [pk for pk in dict.fromkeys(attested) if pk is not None][:MAX_SBOMS]
+    sboms = Sbom.objects.filter(pk__in=ids).select_related("detail").defer("detail__files").in_bulk()
+    of_each = {sboms[pk].format: pk for pk in reversed(ids) if sboms[pk].format}
+    chosen = best.evidence.sbom_id
+    # What only one format says needs no comparing: its packages stay where they are.
+    wanted = {chosen, *(of_each.values() if len(of_each) > 1 else ())}
+    found = {pk: read for pk in ids if pk in wanted and (read := _read(sboms[pk])) is not None}
+    purls = {form: _purls(found[pk].packages) for form, pk in of_each.items() if pk in found}
+    return _Listed(_described(found[chosen]) if chosen in found else None, purls)
+
+
+def _read(sbom: Sbom) -> Document | None:
+    detail: SbomDetail | None = getattr(sbom, "detail", None)
+    if detail is None:
+        return pruned.document(sbom)
+    return msgspec.structs.replace(blobs.document(detail), packages=blobs.packages(detail))
+
+
+def _purls(packages: Iterable[Package]) -> frozenset[str]:
+    contents = (one for one in packages if one.role in CONTENTS)
+    return frozenset(one.purl.partition("#")[0].partition("?")[0] for one in contents if one.purl)
+
+
+def _described(document: Document) -> Contents:
+    packages = document.packages
     apks = (one for one in packages if one.ecosystem == "apk" and one.role is Role.INSTALLED)
     return Contents(
         described=tuple(
             dict.fromkeys(
-                digest for place in described if 0 <= place < len(packages) for digest in _digests(packages[place])
+                digest
+                for place in document.described
+                if 0 <= place < len(packages)
+                for digest in _digests(packages[place])
             )
         ),
         apks=frozenset((apk.name, apk.version) for apk in apks),
