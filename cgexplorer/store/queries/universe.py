@@ -60,9 +60,10 @@ class Universe(msgspec.Struct, frozen=True):
 def universe(scope: Scope, *, include_unverified: bool) -> Universe:
     """Asked of the counts that triggers keep (`store.models.universe`): what it costs grows with what is blind."""
     every, searched = _counts(scope, include_unverified=include_unverified)
-    images, digests, searched_images, searched_digests = rows(
+    images, digests, searched_images, searched_digests, pruned_digests = rows(
         f"SELECT coalesce(sum(images_{every}), 0)::bigint, coalesce(sum({every}), 0)::bigint,"  # noqa: S608
-        f" coalesce(sum(images_{searched}), 0)::bigint, coalesce(sum({searched}), 0)::bigint FROM store_universechange"
+        f" coalesce(sum(images_{searched}), 0)::bigint, coalesce(sum({searched}), 0)::bigint,"
+        f" ({_PRUNED} AND {_NOT_SEARCHED[every][1]} AND NOT ({_DIGESTS[searched]})) FROM store_universechange"
     )[0]
     blind_images = _blind_images(every, searched) if digests > searched_digests else []
     return Universe(
@@ -75,7 +76,7 @@ def universe(scope: Scope, *, include_unverified: bool) -> Universe:
         wholly_blind_images=images - searched_images,
         # Each has a blind digest at least, so the first of them have the first of those.
         blind=_blind([image for image, _ in blind_images[:MAX_BLIND]], every, searched),
-        pruned_digests=_pruned(every, searched) if blind_images else 0,
+        pruned_digests=pruned_digests,
     )
 
 
@@ -122,6 +123,10 @@ _NOT_SEARCHED = {
 }
 
 
+_PRUNED = """SELECT count(*) FROM store_universedigest u
+  WHERE u.manifest_id IN (SELECT s.manifest_id FROM store_sbom s WHERE s.pruned_at IS NOT NULL)"""
+
+
 def _counts(scope: Scope, *, include_unverified: bool) -> tuple[str, str]:
     if scope == "current":
         return "current", "current_held" if include_unverified else "current_searchable"
@@ -134,14 +139,6 @@ def _blind_images(every: str, searched: str) -> list[tuple[int, str]]:
         "SELECT i.id, i.name FROM store_universeimage u JOIN store_image i ON i.id = u.image_id"  # noqa: S608
         f" WHERE {_NOT_SEARCHED[every][0]} AND u.{every} > u.{searched} ORDER BY i.name"
     )
-
-
-def _pruned(every: str, searched: str) -> int:
-    ((number,),) = rows(
-        "SELECT count(*) FROM store_universedigest u WHERE u.manifest_id IN (SELECT s.manifest_id FROM store_sbom s"  # noqa: S608
-        f" WHERE s.pruned_at IS NOT NULL) AND {_NOT_SEARCHED[every][1]} AND NOT ({_DIGESTS[searched]})"
-    )
-    return int(number)
 
 
 def _blind(images: list[int], every: str, searched: str) -> tuple[Blind, ...]:
