@@ -54,6 +54,7 @@ PAGES = {
         "&image_syncer=720909c9f5279097/b6461e99e132298f&custom_image_builder=720909c9f5279097/af12bc34e132298f"
     ),
     "registries": "/registries/",
+    "searches": "/searches/",
     "follows": "/follows/",
     "work": "/activities/",
     "trust-roots": "/trust-roots/",

@@ -10,7 +10,8 @@ import pytest
 NGINX, PYTHON = "samples.example/nginx", "samples.example/python"
 PATHS = ("/", "/images/", f"/images/{NGINX}", f"/images/{NGINX}:latest", "/packages/?q=openssl", "/policies/",
          "/packages/?q=log4j-core", "/packages/apk/wolfi/libssl3", "/identities/", "/licenses/", "/registries/",
-         "/states/", "/compare/", f"/compare/?from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64")  # fmt: skip
+         "/states/", "/searches/", "/compare/",
+         f"/compare/?from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64")  # fmt: skip
 OF_A_DIGEST = ("", "/-/packages", "/-/packages/1", "/-/tree", "/-/licenses", "/-/files", "/-/config", "/-/provenance",
                "/-/attestations", "/-/verification")  # fmt: skip
 
@@ -146,6 +147,21 @@ def test_a_search_leads_to_an_image_that_holds_the_package(page: Any) -> None:
     page.locator("main tbody a[href*='@sha256:']").first.click()
     page.wait_for_url("**@sha256:**")
     assert page.get_by_label("Verdict").is_visible()
+
+
+def test_a_search_is_saved_and_removed_again_without_javascript_and_on_a_telephone(plain: Any, telephone: Any) -> None:
+    for tab, name in ((plain, "old openssl"), (telephone, "<b>old openssl</b> " + "x" * 70)):
+        tab.goto("/packages/?q=openssl&v=%3C3.6.3")
+        tab.get_by_label("Name", exact=True).fill(name)
+        tab.get_by_role("button", name="Save", exact=True).click()
+        assert tab.url.endswith("/searches/")
+        assert "2 images, 6 digests" in tab.get_by_role("row").filter(has_text=name).inner_text()
+        assert tab.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        tab.get_by_role("link", name=name).click()
+        assert "q=openssl&v=%3C3.6.3" in tab.url
+        tab.goto("/searches/")
+        tab.get_by_role("button", name=f"Remove {name}").click()
+        assert tab.get_by_role("link", name=name).count() == 0
 
 
 def test_an_unknown_reference_can_be_fetched(page: Any, site: str) -> None:

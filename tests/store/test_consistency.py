@@ -10,8 +10,10 @@ from django.core.management import CommandError, call_command
 from django.db import connection, transaction
 
 from cgexplorer.store.queries import consistency
+from cgexplorer.store.record import saved_searches
+from cgexplorer.store.record.saved_searches import Wish
 from tests.fakes.source import MemorySource
-from tests.ingesting import LATER, allow, attest, fetch, sign, spdx
+from tests.ingesting import LATER, NOW, allow, attest, fetch, sign, spdx
 
 pytestmark = pytest.mark.django_db
 UNGUARDED = "SET LOCAL session_replication_role = replica"  # neither triggers nor foreign keys, as in a damaged store
@@ -55,6 +57,7 @@ DAMAGE = {
         " SELECT image_id, name, manifest_id, moved_at FROM store_tagmove"
     ),
     "a tag, its moves and an index's entries stay within their image": "UPDATE store_tag SET image_id = image_id + 1",
+    "each change of a saved search's answer has its event": "UPDATE store_savedanswer SET changes = changes + 1",
     "an import that found nothing new appended no run": "UPDATE store_verificationrun SET trigger = 'ingest'",
     "a digest is in a search's universe as its tags and SBOMs say": "DELETE FROM store_tag",
     "an image counts its digests as they are": "UPDATE store_universeimage SET ever_held = ever_held + 1",
@@ -65,8 +68,9 @@ DAMAGE = {
 
 @pytest.fixture
 def source() -> MemorySource:
-    """An index with a signed platform and its SBOM, looked at twice."""
+    """An index with a signed platform and its SBOM, looked at twice, which a saved search finds."""
     allow()
+    saved_searches.save("openssl", Wish("openssl"), NOW)
     found = MemorySource()
     child = found.push_image()
     attest(found, child, spdx("openssl@3.3.1-r0", "busybox@1.37.0-r9"))

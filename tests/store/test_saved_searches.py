@@ -60,6 +60,9 @@ def test_a_new_build_that_no_longer_holds_it_is_an_event_with_both_values() -> N
     assert (event.before, event.after) == ("apk openssl 3.3.1-r0 (latest; linux/amd64)", "none")
     assert event.changes == [{"name": "latest linux/amd64", "from": "apk openssl 3.3.1-r0", "to": "none"}]
     assert event.move.name == "latest"
+    assert (event.manifest_before_id, event.manifest_id) == tuple(
+        Manifest.objects.order_by("pk").values_list("pk", flat=True)
+    )
     assert (row().images, row().digests, row().changed_at) == (0, 0, LATER)
 
 

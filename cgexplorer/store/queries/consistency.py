@@ -110,6 +110,10 @@ RULES = {
             WHERE m.image_id <> v.image_id
         UNION ALL SELECT x.id FROM store_indexentry x JOIN store_manifest m ON m.id = x.manifest_id
             JOIN store_manifest i ON i.id = x.index_id WHERE m.image_id <> i.image_id""",
+    "each change of a saved search's answer has its event": """
+        SELECT a.id FROM store_savedanswer a JOIN store_savedsearch s ON s.id = a.search_id
+        WHERE a.changes > (SELECT count(*) FROM store_driftevent d WHERE d.image_id = a.image_id AND d.search = s.name)
+        OR (a.changes = 0) <> (a.changed_at IS NULL)""",
     "an import that found nothing new appended no run": """
         SELECT r.id FROM (
             SELECT r.*, lag(r.id) OVER (PARTITION BY manifest_id ORDER BY id) AS before FROM store_verificationrun r) r

@@ -88,11 +88,12 @@ def of_search(
     answer: SavedAnswer, finding: Finding, run: VerificationRun | None, moves: Sequence[TagMove], now: dt.datetime
 ) -> list[DriftEvent]:
     """What a saved search finds in an image is not what it found before, shown by this run or by these moves."""
+    places = {(move.previous.manifest_id if move.previous else None, move.manifest_id) for move in moves}
     step = _Step(
         answer.image_id,
         now,
         tuple(move.name for move in moves) or (looks.tags_at(run.manifest_id) if run else ()),
-        (None, run.manifest_id if run else None),
+        places.pop() if len(places) == 1 else (None, run.manifest_id if run else None),
         (None, run.pk if run else None),
         moves[0].pk if moves else None,
         answer.search.name,
