@@ -38,20 +38,24 @@ def _secret_key() -> str:
 def _database() -> dict[str, Any]:
     """`DATABASE_URL=postgresql://user:password@host:5432/name?sslmode=require`, else the embedded server's socket."""
     if url := os.environ.get("DATABASE_URL"):
-        parts = urlsplit(url)
-        query = dict(parse_qsl(parts.query))
-        return {
-            "NAME": unquote(parts.path.lstrip("/")),
-            "USER": unquote(parts.username or ""),
-            "PASSWORD": unquote(parts.password or ""),
-            "HOST": query.pop("host", parts.hostname or ""),
-            "PORT": str(query.pop("port", parts.port or "")),
-            "OPTIONS": query,
-        }
+        return _database_at(url)
     from cgexplorer import embedded_pg  # noqa: PLC0415  (not needed with DATABASE_URL)
 
     where = embedded_pg.parameters(CGEXPLORER_HOME / "postgres")
     return {"NAME": "cgexplorer", "USER": where["user"], "HOST": where["host"], "PORT": where["port"], "OPTIONS": {}}
+
+
+def _database_at(url: str) -> dict[str, Any]:
+    parts = urlsplit(url)
+    query = dict(parse_qsl(parts.query))
+    return {
+        "NAME": unquote(parts.path.lstrip("/")),
+        "USER": unquote(parts.username or ""),
+        "PASSWORD": unquote(parts.password or ""),
+        "HOST": query.pop("host", parts.hostname or ""),
+        "PORT": str(query.pop("port", parts.port or "")),
+        "OPTIONS": query,
+    }
 
 
 SECRET_KEY = _secret_key()
@@ -102,6 +106,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "cgexplorer.web.reading.JustWroteMiddleware",
     "cgexplorer.web.unavailable.DatabaseUnavailableMiddleware",
 ]
 ROOT_URLCONF = "cgexplorer.urls"
@@ -144,6 +149,23 @@ DATABASES: dict[str, dict[str, Any]] = {
         },
     }
 }
+# Lists and searches may be read from a replica (streaming replication, hot standby) that is at most so far behind.
+REPLICA_MAX_LAG_S = float(os.environ.get("CGEXPLORER_REPLICA_MAX_LAG_S", "10"))
+if _replica_url := os.environ.get("REPLICA_DATABASE_URL"):
+    _replica = _database_at(_replica_url)
+    _options = DATABASES["default"]["OPTIONS"]
+    DATABASES["replica"] = {
+        **DATABASES["default"],
+        **_replica,
+        # A replica that is gone is asked anew every few seconds, and somebody waits for that answer.
+        "OPTIONS": {
+            **_replica["OPTIONS"],
+            "connect_timeout": 1,
+            "options": _options["options"],
+            "pool": {**_options["pool"], "min_size": 0, "timeout": 1},
+        },
+    }
+    DATABASE_ROUTERS = ["cgexplorer.store.replica.Router"]
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 USE_TZ = True

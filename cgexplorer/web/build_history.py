@@ -12,6 +12,7 @@ from django.views.decorators.http import require_safe
 from cgexplorer.store.queries.build_history import MAX_BUILDS, Build, BuildHistory, build_history
 from cgexplorer.store.queries.references import UnknownReference
 from cgexplorer.web import csv_cells
+from cgexplorer.web.reading import may_be_late
 from cgexplorer.web.render import render_page
 
 SCHEMA = "cgexplorer.builds/1"
@@ -38,6 +39,7 @@ class BuildsForm(forms.Form):
 
 
 @require_safe
+@may_be_late
 def builds_page(request: HttpRequest) -> HttpResponse:
     form = BuildsForm(request.GET)
     context: dict[str, object] = {"form": form}
@@ -85,6 +87,7 @@ def _row(build: Build) -> dict[str, object]:
 
 
 @require_safe
+@may_be_late
 def builds_json(request: HttpRequest) -> HttpResponse:
     try:
         found = BuildsForm(request.GET).history()
@@ -101,6 +104,7 @@ def builds_json(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@may_be_late
 def builds_csv(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     try:
         found = BuildsForm(request.GET).history()

@@ -15,6 +15,7 @@ from cgexplorer.store.queries.compare import Comparison, compare
 from cgexplorer.store.queries.references import UnknownReference
 from cgexplorer.web import compare_report
 from cgexplorer.web.differing import Marked, differing
+from cgexplorer.web.reading import may_be_late
 from cgexplorer.web.render import render_page
 from cgexplorer.web.sources import commits_between
 
@@ -99,6 +100,7 @@ class CompareForm(forms.Form):
 
 
 @require_safe
+@may_be_late
 def compare_page(request: HttpRequest) -> HttpResponse:
     form = CompareForm.of(request)
     context: dict[str, object] = {"form": form}
@@ -154,6 +156,7 @@ def _shown(form: CompareForm, found: Comparison) -> dict[str, object]:
 
 
 @require_safe
+@may_be_late
 def compare_json(request: HttpRequest) -> HttpResponse:
     try:
         difference = CompareForm.of(request).comparison().difference
@@ -163,11 +166,13 @@ def compare_json(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@may_be_late
 def compare_csv(request: HttpRequest) -> HttpResponse:
     return _download(request, "csv")
 
 
 @require_safe
+@may_be_late
 def compare_markdown(request: HttpRequest) -> HttpResponse:
     return _download(request, "md")
 

@@ -21,6 +21,7 @@ from cgexplorer.store.queries.search import search
 from cgexplorer.web import search_report
 from cgexplorer.web.component_path import NO_TYPE, component_path
 from cgexplorer.web.images import csv_response
+from cgexplorer.web.reading import may_be_late
 from cgexplorer.web.render import render_page
 from cgexplorer.web.search import ROWS_A_PAGE, groups, position_in, position_text
 
@@ -32,6 +33,7 @@ VERSION_COLUMNS = (
 
 
 @require_safe
+@may_be_late
 def component_page(request: HttpRequest, ecosystem: str, path: str) -> HttpResponse:
     component, version = _named("" if ecosystem == NO_TYPE else ecosystem, path)
     asked = Query(
@@ -70,6 +72,7 @@ def component_page(request: HttpRequest, ecosystem: str, path: str) -> HttpRespo
 
 
 @require_safe
+@may_be_late
 def versions_csv(request: HttpRequest) -> StreamingHttpResponse:
     component = _asked(request)
     rows = (
@@ -80,6 +83,7 @@ def versions_csv(request: HttpRequest) -> StreamingHttpResponse:
 
 
 @require_safe
+@may_be_late
 def versions_json(request: HttpRequest) -> JsonResponse:
     component = _asked(request)
     rows = [msgspec.to_builtins(use) for use in components.versions(component)]

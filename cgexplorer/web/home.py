@@ -13,7 +13,7 @@ from django.views.decorators.http import require_POST, require_safe
 from cgexplorer import jobs
 from cgexplorer.oci import reference as references
 from cgexplorer.oci.errors import ReferenceError
-from cgexplorer.store import health
+from cgexplorer.store import health, replica
 from cgexplorer.store.queries import drift
 from cgexplorer.store.queries import images as queries
 from cgexplorer.store.queries import jump as targets
@@ -112,4 +112,9 @@ def livez(request: HttpRequest) -> HttpResponse:
 def readyz(request: HttpRequest) -> HttpResponse:
     """200 when everything that a page or a job needs is there; what is missing otherwise."""
     faults = health.faults()
-    return HttpResponse("\n".join(faults) or "ready\n", content_type="text/plain", status=503 if faults else 200)
+    if faults:
+        return HttpResponse("\n".join(faults), content_type="text/plain", status=503)
+    late = replica.fault()
+    return HttpResponse(
+        f"ready\n{late}: pages are read from the primary.\n" if late else "ready\n", content_type="text/plain"
+    )

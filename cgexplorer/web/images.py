@@ -12,6 +12,7 @@ from cgexplorer.store.models import Image
 from cgexplorer.store.queries import history
 from cgexplorer.store.queries import images as queries
 from cgexplorer.web import csv_cells
+from cgexplorer.web.reading import may_be_late
 from cgexplorer.web.render import render_page
 from cgexplorer.web.words import WORDS
 
@@ -19,6 +20,7 @@ MAX_FILTER_CHARACTERS = 200
 
 
 @require_safe
+@may_be_late
 def image_list(request: HttpRequest) -> HttpResponse:
     """`q` filters by name, `state` by what needs somebody."""
     text, state = _text(request), request.GET.get("state", "")
@@ -36,12 +38,14 @@ def image_list(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@may_be_late
 def image_list_csv(request: HttpRequest) -> StreamingHttpResponse:
     rows = ((row.name, row.state, row.tags, row.digests, row.moved_at) for row in _images(request)[1])
     return csv_response("images", ("image", "state", "tags", "digests", "moved_at"), rows)
 
 
 @require_safe
+@may_be_late
 def image_list_json(request: HttpRequest) -> JsonResponse:
     rows = [
         {"image": row.name, "state": row.state, "tags": row.tags, "digests": row.digests, "moved_at": row.moved_at}
@@ -51,6 +55,7 @@ def image_list_json(request: HttpRequest) -> JsonResponse:
 
 
 @require_safe
+@may_be_late
 def tag_list(request: HttpRequest, name: str) -> HttpResponse:
     image = image_named(name)
     every, rows = _tags(request, image)
@@ -61,6 +66,7 @@ def tag_list(request: HttpRequest, name: str) -> HttpResponse:
 
 
 @require_safe
+@may_be_late
 def tag_list_csv(request: HttpRequest, name: str) -> StreamingHttpResponse:
     rows = (
         (row.name, row.digest, row.state, row.identity, row.platforms, row.packages, row.size, row.moved_at)
@@ -71,6 +77,7 @@ def tag_list_csv(request: HttpRequest, name: str) -> StreamingHttpResponse:
 
 
 @require_safe
+@may_be_late
 def tag_list_json(request: HttpRequest, name: str) -> JsonResponse:
     rows = [
         {

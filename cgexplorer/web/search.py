@@ -21,6 +21,7 @@ from cgexplorer.store.queries.snapshot import snapshot
 from cgexplorer.web import narrowing, search_evidence, search_report
 from cgexplorer.web.component_path import component_path
 from cgexplorer.web.evidence import MEMORY_BYTES
+from cgexplorer.web.reading import may_be_late
 from cgexplorer.web.render import render_page
 
 ROWS_A_PAGE = 100
@@ -121,6 +122,7 @@ def groups(hits: Iterable[Hit]) -> list[Group]:
 
 
 @require_safe
+@may_be_late
 def package_search(request: HttpRequest) -> HttpResponse:
     form = SearchForm(request.GET)
     context: dict[str, object] = {"form": form, "q": request.GET.get("q", "")}
@@ -179,6 +181,7 @@ def _command(form: SearchForm, answer: Answer, verb: str) -> str:
 
 
 @require_safe
+@may_be_late
 def package_search_json(request: HttpRequest) -> HttpResponse:
     try:
         answer = SearchForm(request.GET).answer(MAX_EXPORT_ROWS)
@@ -188,6 +191,7 @@ def package_search_json(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
+@may_be_late
 def package_search_csv(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
     try:
         answer = SearchForm(request.GET).answer(MAX_EXPORT_ROWS)

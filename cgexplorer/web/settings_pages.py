@@ -15,17 +15,20 @@ from cgexplorer.store.queries import registries as registry_queries
 from cgexplorer.store.queries.trust_roots import RootStatus
 from cgexplorer.store.queries.universe import universe
 from cgexplorer.web import csv_cells
+from cgexplorer.web.reading import may_be_late
 from cgexplorer.web.render import render_page
 
 type Table = tuple[tuple[str, ...], list[tuple[Any, ...]]]  # column names, rows
 
 
 @require_safe
+@may_be_late
 def identities(request: HttpRequest) -> HttpResponse:
     return render_page(request, "policies/identities.html", "rows", {"signers": signers.signers()})
 
 
 @require_safe
+@may_be_late
 def licenses(request: HttpRequest) -> HttpResponse:
     family = request.GET.get("family", "")
     found = fleet_licenses.uses(family)

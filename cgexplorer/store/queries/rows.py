@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, cast
 
-from django.db import connection, transaction
+from django.db import connections, transaction
+
+from cgexplorer.store import replica
 
 
 def rows(sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
+    with connections[replica.alias()].cursor() as cursor:
         cursor.execute(sql, parameters or [])
         return cast(list[tuple[Any, ...]], cursor.fetchall())
 
@@ -18,10 +20,12 @@ def rows(sql: str, parameters: list[Any] | dict[str, Any] | None = None) -> list
 @contextmanager
 def one_snapshot() -> Iterator[None]:
     """Every statement inside sees the same state of the store. Within a transaction, its own isolation holds."""
+    using = replica.alias()
+    connection = connections[using]
     if connection.in_atomic_block:
         yield
         return
-    with transaction.atomic():
+    with transaction.atomic(using=using):
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
         yield
