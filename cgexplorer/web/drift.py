@@ -42,7 +42,7 @@ def drift_page(request: HttpRequest) -> HttpResponse:
     found = list(_events(request.GET, before=_number(request.GET, "before"))[: ROWS_A_PAGE + 1])
     rows = found[:ROWS_A_PAGE]
     context = {
-        "rows": rows,
+        "rows": queries.together(rows),
         "asked": {name: request.GET.get(name, "")[:511] for name in FILTERS},
         "kinds": list(Kind),
         "query": _query(request.GET),
@@ -76,11 +76,13 @@ def drift_feed(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def acknowledge(request: HttpRequest, pk: int) -> HttpResponse:
-    """With a reason; then back to where the event was shown."""
+    """With a reason, and with it those that are shown as one with it (`with`); then back to where that was."""
     event = get_object_or_404(DriftEvent, pk=pk)
+    others = [one for one in map(_id, request.POST.getlist("with")[:ROWS_A_PAGE]) if one is not None]
     form = AcknowledgeForm(request.POST)
     if form.is_valid():
-        record.acknowledge(event, form.cleaned_data["reason"], form.cleaned_data["who"])
+        for one in [event, *DriftEvent.objects.filter(pk__in=others, image=event.image, kind=event.kind)]:
+            record.acknowledge(one, form.cleaned_data["reason"], form.cleaned_data["who"])
         messages.info(request, "Acknowledged. The event stays here, with your reason.")
     else:
         messages.info(request, f"Not acknowledged: give a reason of at most {record.MAX_REASON:,} characters.")
@@ -102,7 +104,10 @@ def _events(parameters: QueryDict, *, before: int | None = None) -> Any:
 
 
 def _number(parameters: QueryDict, name: str) -> int | None:
-    text = parameters.get(name, "")
+    return _id(parameters.get(name, ""))
+
+
+def _id(text: str) -> int | None:
     return min(int(text), MAX_ID) if text.isascii() and text.isdecimal() and len(text) <= 19 else None
 
 

@@ -12,6 +12,7 @@ from cgexplorer.drift import INDEX, SIGNATURE, Kind
 from cgexplorer.export.drift_event import FIELDS, row
 from cgexplorer.oci.digest import is_digest, short
 from cgexplorer.store.models import DriftEvent
+from cgexplorer.store.queries.drift import Told, together
 
 ATOM = "http://www.w3.org/2005/Atom"
 MAX_TITLE = 300  # characters
@@ -45,18 +46,19 @@ def cells(event: DriftEvent) -> tuple[Any, ...]:
     return tuple(said[column] for column in COLUMNS)
 
 
-def subject(event: DriftEvent) -> str:
+def subject(told: Told) -> str:
     """`cgr.dev/chainguard/go:latest, 1.25 (linux/amd64)`"""
-    tags = f":{', '.join(event.tags)}" if event.tags else ""
-    named = [platform or "no platform stated" for platform in event.platforms]
-    return event.image.name + tags + (f" ({', '.join(named)})" if named and named != [INDEX] else "")
+    tags = f":{', '.join(told.tags)}" if told.tags else ""
+    named = [platform or "no platform stated" for platform in told.platforms]
+    return told.event.image.name + tags + (f" ({', '.join(named)})" if named and named != [INDEX] else "")
 
 
-def title(event: DriftEvent) -> str:
+def title(told: Told) -> str:
+    event = told.event
     topics = ", ".join(map(topic_words, event.topics))
     of = f" ({topics})" if topics and event.topics != [SIGNATURE] else ""
     what = f"Answer of “{event.search}” changed" if event.search else kind_words(event.kind).capitalize()
-    said = f"{what}{of}: {subject(event)}"
+    said = f"{what}{of}: {subject(told)}"
     return said if len(said) <= MAX_TITLE else said[: MAX_TITLE - 1] + "…"
 
 
@@ -65,22 +67,23 @@ def values(event: DriftEvent) -> str:
     return f"{before} → {after}{f'. {event.note}' if event.note else ''}"
 
 
-def as_atom(events: Iterable[DriftEvent], *, page: str, feed: str, about: str) -> bytes:
+def as_atom(newest_first: Iterable[DriftEvent], *, page: str, feed: str, about: str) -> bytes:
     """`page` and `feed` are absolute addresses. Text of images and signers is other people's: it stays text."""
-    events = list(events)
+    events = together(newest_first)
     root = ET.Element("feed", xmlns=ATOM)
-    newest = events[0].recorded_at.isoformat() if events else "1970-01-01T00:00:00+00:00"
+    newest = events[0].newest.recorded_at.isoformat() if events else "1970-01-01T00:00:00+00:00"
     _add(root, "title", f"Drift of {about}")
     _add(root, "id", feed)
     _add(root, "updated", newest)
     ET.SubElement(root, "link", rel="self", href=feed, type="application/atom+xml")
     ET.SubElement(root, "link", rel="alternate", href=page, type="text/html")
     _add(ET.SubElement(root, "author"), "name", "cgexplorer")
-    for event in events:
+    for told in events:
+        event = told.event
         entry = ET.SubElement(root, "entry")
-        _add(entry, "title", title(event))
+        _add(entry, "title", title(told))
         _add(entry, "id", f"urn:uuid:{event.key}")
-        _add(entry, "updated", event.recorded_at.isoformat())
+        _add(entry, "updated", told.newest.recorded_at.isoformat())
         ET.SubElement(entry, "link", rel="alternate", href=f"{page.partition('?')[0]}?event={event.pk}")
         ET.SubElement(entry, "category", term=event.kind)
         _add(entry, "summary", values(event))

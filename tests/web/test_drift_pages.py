@@ -6,6 +6,7 @@ import csv
 import datetime as dt
 import io
 import json
+import uuid
 import xml.etree.ElementTree as ET
 
 import pytest
@@ -14,6 +15,7 @@ from django.test import Client
 from django.urls import reverse
 
 from cgexplorer.store.models import Acknowledgement, DriftEvent
+from cgexplorer.store.queries import drift as queries
 from cgexplorer.store.record import drift, tags
 from cgexplorer.web import drift as page
 from tests.store import factories as make
@@ -34,6 +36,56 @@ def moved(name: str = NAME, times: int = 1) -> list[DriftEvent]:
 
 def shown(client: Client, ask: str = "") -> str:
     return client.get(f"{reverse('drift')}{ask}").content.decode()
+
+
+def by_policy(name: str, *platforms: str, hours: int = 0) -> list[DriftEvent]:
+    """Another policy, under which an image's digests are verified one after the other."""
+    image = make.image(name)
+    made = []
+    for number, platform in enumerate(platforms):
+        known = image.manifests.filter(platform=platform).first()
+        event = DriftEvent(key=uuid.uuid4(), kind="verdict-changed-by-policy", image=image, topics=["signature"])
+        event.tags, event.platforms, event.note = ["latest"], [platform], "Policy: acme v1, then acme v2."
+        event.before, event.after = "verified", "signer-not-allowed"
+        event.manifest = known or make.manifest(image, name, platform=platform)
+        event.at = make.NOW + dt.timedelta(hours=hours, minutes=number)
+        event.save()
+        made.append(event)
+    return made
+
+
+def test_another_policy_is_told_once_an_image_with_its_platforms_and_no_event_is_lost(client: Client) -> None:
+    first, *others = by_policy(NAME, "index", "linux/amd64", "linux/arm64")
+    (elsewhere,) = by_policy(OTHER, "index")
+    page = shown(client)
+    assert [event.pk for event in DriftEvent.objects.all() if f'id="event-{event.pk}"' in page] == [
+        first.pk, elsewhere.pk,
+    ]  # fmt: skip
+    assert "index, linux/amd64, linux/arm64" in page
+    assert "Each of 3 digests" in page
+    assert all(f"?event={one.pk}" in page for one in others)
+    assert len(client.get(reverse("drift-json")).json()["events"]) == 4
+    feed = ET.fromstring(client.get(reverse("drift-feed")).content)
+    assert [entry.findtext(f"{ATOM}id") for entry in feed.iter(f"{ATOM}entry")] == [
+        f"urn:uuid:{elsewhere.key}", f"urn:uuid:{first.key}",
+    ]  # fmt: skip
+    assert [told.event.pk for told in queries.unknown(5)[0]] == [elsewhere.pk, first.pk]
+
+
+def test_what_is_shown_as_one_is_acknowledged_as_one(client: Client) -> None:
+    first, *others = by_policy(NAME, "index", "linux/amd64")
+    (elsewhere,) = by_policy(OTHER, "index")
+    asked = {"reason": "New policy.", "with": [*(one.pk for one in others), elsewhere.pk, "x", "9" * 30]}
+    client.post(reverse("drift-acknowledge", args=[first.pk]), asked)
+    known = set(Acknowledgement.objects.values_list("event_id", flat=True))
+    assert known == {first.pk, *(one.pk for one in others)}
+
+
+def test_the_same_digest_judged_anew_or_another_day_is_another_event(client: Client) -> None:
+    by_policy(NAME, "index", "linux/amd64")
+    by_policy(NAME, "index", hours=1)
+    by_policy(NAME, "linux/arm64", hours=40)
+    assert shown(client).count('id="event-') == 3
 
 
 def test_the_filters_leave_what_they_ask_for(client: Client) -> None:
@@ -62,7 +114,7 @@ def test_every_event_is_on_one_page_of_the_list_and_on_no_other(
     ask = ""
     for _ in range(3):
         response = client.get(f"{reverse('drift')}{ask}")
-        found += [event.pk for event in response.context["rows"]]
+        found += [told.event.pk for told in response.context["rows"]]
         ask = response.context["next"]
     assert found == [event.pk for event in reversed(events)]
     assert ask == ""

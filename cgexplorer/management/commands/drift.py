@@ -48,7 +48,9 @@ class Command(StoreCommand):
         else:
             for event in rows:
                 known = "known" if event.acknowledgements.all() else "open "
-                self.stdout.write(printable(f"{event.at:%Y-%m-%d %H:%M} {known} {drift_report.title(event)}"))
+                self.stdout.write(
+                    printable(f"{event.at:%Y-%m-%d %H:%M} {known} {drift_report.title(queries.Told(event))}")
+                )
                 self.stdout.write(printable(f"{'':22} {drift_report.values(event)}"))
             self.stdout.write(f"{len(rows):,} events, {open_events:,} not acknowledged.")
         if open_events:
