@@ -20,8 +20,8 @@ from procrastinate.jobs import Job
 
 from cgexplorer import jobs
 from cgexplorer.oci import reference as references
-from cgexplorer.store.models import Activity, Manifest, Registry, Tag, VerificationRun
-from cgexplorer.store.record import activities
+from cgexplorer.store.models import Activity, Manifest, Registry, SavedAnswer, Tag, VerificationRun
+from cgexplorer.store.record import activities, saved_searches
 from cgexplorer.store.record import registries as record
 from tests.fakes.registry import FakeRegistry, Fault
 from tests.ingesting import allow, fetch, signed_image
@@ -347,3 +347,14 @@ def test_two_jobs_that_wait_for_one_registry_leave_a_hand_to_that_of_another(reg
             running.kill()
     put_off = Activity.objects.get(pk__in=[one.pk for one in stuck], attempts=0)
     assert (put_off.state, "Another job already waits" in put_off.error) == ("queued", True)
+
+
+def test_the_hourly_look_asks_saved_searches_what_no_change_showed() -> None:
+    allow()
+    saved_searches.save("openssl", saved_searches.Wish("openssl"), timezone.now())
+    fetch(signed_image("openssl@3.3.1-r0"))
+    SavedAnswer.objects.all().delete()  # as if it had not been found then
+    jobs.look_at_searches.defer(timestamp=0)
+    with worker():
+        until(lambda: SavedAnswer.objects.exists(), "an answer")
+    assert SavedAnswer.objects.get().digests == 1

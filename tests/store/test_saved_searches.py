@@ -239,6 +239,16 @@ def test_one_that_takes_too_long_says_so_and_is_asked_again_later(monkeypatch: p
     assert (row().digests, row().problem, len(events())) == (0, "", 1)
 
 
+def test_when_all_of_them_take_too_long_the_others_are_put_off(monkeypatch: pytest.MonkeyPatch) -> None:
+    record.save("old openssl", OLD, NOW)
+    with monkeypatch.context() as patched:
+        patched.setattr(record, "MAX_LOOK_S", -1)
+        fetch(signed_image("openssl@3.3.1-r0"), now=LATER)
+    assert (row().digests, row().problem, events()) == (0, record.PUT_OFF, [])
+    record.look_everywhere(SavedSearch.objects.get(), LATER)
+    assert (row().digests, row().problem, len(events())) == (1, "", 1)
+
+
 def test_what_no_change_of_the_image_shows_is_found_by_the_look_at_all() -> None:
     record.save("by cpe", Wish("cpe:2.3:a:openssl:openssl:*"), NOW)
     fetch(signed_image("openssl@3.3.1-r0"))

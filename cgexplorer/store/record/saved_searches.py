@@ -6,6 +6,7 @@ Decision 13 says why: neither the change nor its event is ever there without the
 from __future__ import annotations
 
 import datetime as dt
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -28,6 +29,8 @@ from cgexplorer.store.record.text import storable
 MAX_SEARCHES = 2000
 MAX_NAME = 100  # characters
 MAX_SEARCH_S = 5  # that one search may hold up what is being recorded
+MAX_LOOK_S = 20  # that all of them may
+PUT_OFF = "Others took too long before it; it is asked again within the hour."
 TOO_LONG = f"The database gave it up after {MAX_SEARCH_S} seconds; write more of what is wanted."
 _LOCK = 0x63675353  # writers share it, saving a search is alone: no change falls between it and its first answer
 
@@ -114,9 +117,12 @@ def look(searches: Sequence[SavedSearch], image: Image, now: dt.datetime, cause:
     One that cannot be answered keeps its last answer and says why. Inside a transaction that holds the image's lock.
     """
     known = {one.search_id: one for one in SavedAnswer.objects.filter(search__in=searches, image=image)}
+    until = time.monotonic() + MAX_LOOK_S
     for search in searches:
         answer = known.get(search.pk) or SavedAnswer(search=search, image=image, held=queries.encoded(()))
         try:
+            if time.monotonic() > until:
+                raise QueryError(PUT_OFF)
             found = _in_time(partial(queries.answers, search, image.pk)).get(image.pk, NOTHING)
         except QueryError as error:
             answer.problem = storable(str(error), 500)
