@@ -14,6 +14,7 @@ from cgexplorer import jobs
 from cgexplorer.oci import reference as references
 from cgexplorer.oci.errors import ReferenceError
 from cgexplorer.store import health, replica
+from cgexplorer.store.queries import coverage as matrix
 from cgexplorer.store.queries import drift
 from cgexplorer.store.queries import images as queries
 from cgexplorer.store.queries import jump as targets
@@ -27,14 +28,14 @@ MAX_DRIFT = 6  # events on the first page
 
 @require_safe
 def home(request: HttpRequest) -> HttpResponse:
-    coverage, total = queries.coverage()
+    coverage, total = matrix.coverage()
     platforms = _columns(coverage)
     context = {
         "text": request.GET.get("q", "")[:MAX_CHARACTERS],
         # An image for other platforms only would be a row of blanks: the list of images has it.
         "coverage": [row for row in coverage if any(name in platforms for name, _, _ in row.cells)],
         "platforms": platforms,
-        "columns": queries.COLUMNS,
+        "columns": matrix.COLUMNS,
         "total": total,
         "runs": queries.newest_runs(),
         "drift": drift.unknown(MAX_DRIFT),
@@ -42,7 +43,7 @@ def home(request: HttpRequest) -> HttpResponse:
     return render_page(request, "home/home.html", "main", context)
 
 
-def _columns(coverage: list[queries.CoverageRow]) -> list[str]:
+def _columns(coverage: list[matrix.CoverageRow]) -> list[str]:
     """The platforms of the matrix: the two that most images have. The others are on the images' own pages."""
     counted: dict[str, int] = {}
     for row in coverage:

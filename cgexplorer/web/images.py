@@ -12,11 +12,13 @@ from cgexplorer.store.models import Image
 from cgexplorer.store.queries import history
 from cgexplorer.store.queries import images as queries
 from cgexplorer.web import csv_cells
+from cgexplorer.web.paging import page
 from cgexplorer.web.reading import may_be_late
 from cgexplorer.web.render import render_page
 from cgexplorer.web.words import WORDS
 
 MAX_FILTER_CHARACTERS = 200
+PAGE_SIZE = 100  # images, or tags; downloads have all
 
 
 @require_safe
@@ -29,7 +31,7 @@ def image_list(request: HttpRequest) -> HttpResponse:
     context = {
         "text": text,
         "state": state,
-        "rows": chosen,
+        "page": page(chosen, request.GET, PAGE_SIZE),
         "total": len(every),
         "states": [(name, count) for name, count in counted if count],
         "query": request.GET.urlencode(),
@@ -61,7 +63,8 @@ def tag_list(request: HttpRequest, name: str) -> HttpResponse:
     every, rows = _tags(request, image)
     text = _text(request)
     gone = [change for change in history.gone(image) if text in change.tag]
-    context = {"image": image, "text": text, "rows": rows, "total": len(every), "gone": gone}
+    shown = page(rows, request.GET, PAGE_SIZE)
+    context = {"image": image, "text": text, "page": shown, "total": len(every), "gone": gone[:PAGE_SIZE]}
     return render_page(request, "images/tags.html", "rows", context)
 
 

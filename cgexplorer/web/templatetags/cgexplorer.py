@@ -17,7 +17,7 @@ from cgexplorer.oci.digest import is_digest
 from cgexplorer.spdx.document import CONTENTS, Package, Role
 from cgexplorer.store.models import DriftEvent, Manifest, Sbom, VerificationRun
 from cgexplorer.store.queries import manifests
-from cgexplorer.store.queries.images import CoverageRow
+from cgexplorer.store.queries.coverage import CoverageRow
 from cgexplorer.store.queries.manifests import Subject
 from cgexplorer.store.record import follows
 from cgexplorer.verify import keys
