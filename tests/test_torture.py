@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import random
+import subprocess
+import sys
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler
+from pathlib import Path
 
 import pytest
 from django.db import connection
 from django.utils import timezone
 
-from cgexplorer import ingest, jobs, registries
+from cgexplorer import embedded_pg, ingest, jobs, registries
 from cgexplorer.oci import reference as references
 from cgexplorer.store.models import Activity, Evidence, Manifest, Tag
 from scripts.torture import ground
@@ -19,6 +22,18 @@ from scripts.torture.figures import Figure
 from tests.fakes.registry import FakeRegistry, listening
 
 pytestmark = pytest.mark.django_db
+
+KILLED = """
+import time
+from cgexplorer import embedded_pg
+from scripts.torture import ground
+
+with ground.cleared_up() as home:
+    embedded_pg.ensure_running(home / "postgres")
+    child = ground.mortal(["sleep", "600"])
+    print(home, child.pid, flush=True)
+    time.sleep(600)
+"""
 
 
 @pytest.fixture
@@ -88,3 +103,22 @@ def test_no_registry_listens_where_an_earlier_one_did_whose_rows_are_still_there
         port = int(earlier.host.rpartition(":")[2])
     with listening(BaseHTTPRequestHandler, [port, 0]) as server:
         assert server.server_address[1] != port
+
+
+def test_nothing_is_left_running_when_it_is_killed_itself() -> None:
+    with subprocess.Popen([sys.executable, "-c", KILLED], stdout=subprocess.PIPE, text=True) as torture:
+        assert torture.stdout is not None
+        home, child = torture.stdout.readline().split()
+        assert embedded_pg.is_running(Path(home) / "postgres")
+        torture.kill()
+    assert ground.until(lambda: not Path(home).exists(), for_s=60)
+    assert ground.until(lambda: not _lives(int(child)), for_s=60)
+    assert not embedded_pg.is_running(Path(home) / "postgres")
+
+
+def _lives(pid: int) -> bool:
+    """A zombie, which whoever took it over has yet to bury, does not."""
+    try:
+        return "State:\tZ" not in Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return False

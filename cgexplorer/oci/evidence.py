@@ -66,7 +66,7 @@ class Problem(msgspec.Struct, frozen=True):
     reason: str
 
 
-# Tried with crane 0.21, skopeo 1.9, oras 1.3, cosign 2.6 and 3.1 (decision 13).
+# Tried with crane 0.21, skopeo 1.9, oras 1.3, cosign 2.6 and 3.1 (decision 16).
 _COPIED_ALONE = (
     "This layout does not say what its registry held beside the image: crane, skopeo and oras copy an image without "
     "the tags of its signatures, cosign save without attached bundles."

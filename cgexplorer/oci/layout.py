@@ -60,7 +60,7 @@ class Layout:
     @cached_property
     def has_signature_tags(self) -> bool:
         """Whoever named the signatures of one image copied names. `cosign save` names none and leaves out what is
-        attached as a referrer; crane, skopeo and oras copy images without cosign's tags (decision 13)."""
+        attached as a referrer; crane, skopeo and oras copy images without cosign's tags (decision 16)."""
         return any(e.is_named and (e.is_cosigns_own or self._is_attachment(e.descriptor.digest)) for e in self.entries)
 
     def resolve(self, repository: str, tag: str) -> str:

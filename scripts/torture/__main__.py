@@ -1,6 +1,6 @@
 """`python -m scripts.torture [--full] [--only NAME]`: figures, torture/results.json, and exit 1 when one breaks.
 
-Each scenario has an empty home with its own PostgreSQL; nothing of it remains.
+All have one empty home with its own PostgreSQL; nothing of it remains, not even after `kill -9`.
 """
 
 from __future__ import annotations

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import random
-import shutil
 import signal
 import subprocess
 import sys
@@ -21,23 +20,39 @@ PATIENCE_S = 900  # before something that should happen is said not to happen
 @contextmanager
 def own_home() -> Iterator[Path]:
     """An empty home that is removed at the end; set before Django reads its settings, and for all workers."""
-    home = Path(tempfile.mkdtemp(prefix="cgexplorer-torture-"))
-    home.chmod(0o711)
     os.environ.pop("DATABASE_URL", None)
-    os.environ |= {"CGEXPLORER_HOME": str(home), "DJANGO_SETTINGS_MODULE": "cgexplorer.settings"}
+    os.environ["DJANGO_SETTINGS_MODULE"] = "cgexplorer.settings"
     # What comes by itself at night would be a second hand in the figures.
     os.environ |= {"CGEXPLORER_NIGHTLY": "", "CGEXPLORER_TRUST_REFRESH": ""}
-    from cgexplorer import embedded_pg
-
-    try:
+    with cleared_up() as home:
+        os.environ["CGEXPLORER_HOME"] = str(home)
         _set_up(home)
+        try:
+            yield home
+        finally:
+            from django.db import connections
+
+            connections.close_all()
+
+
+@contextmanager
+def cleared_up() -> Iterator[Path]:
+    """A folder that is removed at the end, and its database stopped, by a process that outlives a `kill -9` of ours."""
+    home = Path(tempfile.mkdtemp(prefix="cgexplorer-torture-"))
+    home.chmod(0o711)
+    janitor = subprocess.Popen(
+        [sys.executable, "-m", "scripts.torture.janitor", str(home)], stdin=subprocess.PIPE, start_new_session=True
+    )
+    try:
         yield home
     finally:
-        from django.db import connections
+        janitor.communicate()
 
-        connections.close_all()
-        embedded_pg.stop(home / "postgres", abruptly=True)
-        shutil.rmtree(home, ignore_errors=True)
+
+def mortal(command: list[str], output: IO[bytes] | int | None = None) -> subprocess.Popen[bytes]:
+    """A process that dies with us. By util-linux's `setpriv`, since forking in Python is not safe beside threads."""
+    command = ["setpriv", "--pdeathsig", "KILL", *command]
+    return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
 
 
 def _set_up(home: Path) -> None:
@@ -82,9 +97,7 @@ class Crew:
         self.workers = [worker for worker in self.workers if worker.poll() is None]
         while len(self.workers) < self._size:
             command = [sys.executable, "manage.py", "procrastinate", "worker", "--concurrency=2"]
-            self.workers.append(
-                subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=self._output, stderr=self._output)
-            )
+            self.workers.append(mortal(command, self._output))
 
     def kill(self, chance: random.Random) -> None:
         """One of them, which cannot do anything about it."""
