@@ -15,7 +15,7 @@ from cgexplorer.oci import auth, manifest, origin, reference, signed_forms, stri
 from cgexplorer.oci import digest as digests
 from cgexplorer.oci.errors import OciError, ReferenceError
 from cgexplorer.predicates import PredicateError, apko, json_tree, slsa
-from cgexplorer.spdx import cyclonedx_reader, licenses, purl, query, versions
+from cgexplorer.spdx import as_written, cyclonedx_reader, licenses, purl, query, versions
 from cgexplorer.spdx import parse as spdx
 from cgexplorer.spdx.document import NotIndexable
 from cgexplorer.spdx.query import QueryError
@@ -69,6 +69,14 @@ def _strict(raw: bytes) -> None:
 def _spdx(raw: bytes) -> None:
     """No half characters: each row can be stored."""
     repr(spdx.parse(raw)).encode()
+
+
+def _as_written(raw: bytes) -> None:
+    """Whatever is asked for, an answer that a page can show."""
+    heading = as_written.heading(raw)
+    for name in ("", "#/packages/0/name", *(one.about for one in heading.annotations[:3])):
+        repr(as_written.element(raw, name)).encode()
+    repr(heading).encode()
 
 
 def _challenge(text: str) -> None:
@@ -245,6 +253,7 @@ TARGETS = (
     ),
     Target("SPDX", _spdx, (NotIndexable,), _sboms()),
     Target("CycloneDX", _spdx, (NotIndexable,), _boms()),
+    Target("SBOM as written", _as_written, (NotIndexable,), (*_sboms(), *_boms())),
     Target("CycloneDX XML", cyclonedx_reader.to_json, (), (_BOM_XML,)),
     Target("registry's challenge", _typed(_challenge), (OciError,), _CHALLENGES),
     Target("registry's token", _token, (OciError,), (dumped({"token": "a", "expires_in": 300, "access_token": "b"}),)),

@@ -20,6 +20,7 @@ from cgexplorer.store.queries.why import why
 from cgexplorer.web.images import csv_response
 from cgexplorer.web.paging import page, page_of, start_of
 from cgexplorer.web.render import render_page
+from cgexplorer.web.sbom_pages import about
 
 ROWS_A_PAGE = 100
 FILES_A_PAGE = 200
@@ -102,6 +103,7 @@ def package(request: HttpRequest, name: str, digest: str, element: int) -> HttpR
         raise Http404("The document lists no such element.")
     related = _related(sbom, element, found)
     context = {"manifest": manifest, "sbom": sbom, "element": Element(element, found[element]), "related": related}
+    context["annotations"] = about(sbom, found[element].spdx_id, *found[element].spdx_ids)
     context["why"] = why(manifest, sbom, element)
     return render_page(request, "digests/package.html", "rows", context)
 

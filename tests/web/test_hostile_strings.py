@@ -35,7 +35,7 @@ NAUGHTY = (
 )
 ADDRESSES = ("javascript:alert(1)", " JaVaScRiPt:alert(1)", "data:text/html,<script>alert(1)</script>", "vbscript:x",
              "//evil.example/x", "https://good.example/src.tar.gz")  # fmt: skip
-PAGES = ("digest", "packages", "tree", "digest-licenses", "files", "attestations", "verification")
+PAGES = ("digest", "packages", "tree", "digest-licenses", "files", "sbom", "attestations", "verification")
 
 
 def hostile_package(text: str, number: int) -> dict[str, Any]:
