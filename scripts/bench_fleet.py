@@ -14,6 +14,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from scripts.bench import Result, drop_database, print_table, use_database
@@ -50,14 +51,16 @@ def _in_its_own_process(millions: float) -> dict[str, float]:
     return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
 
 
-def measured(millions: float) -> dict[str, float]:
-    """Writes a fleet of this size into a database of its own, and asks."""
-    use_database(DATABASE, fresh=True)
+def measured(millions: float, *, kept: bool = False) -> dict[str, float]:
+    """Writes a fleet of this size into a database of its own, unless one was kept, and asks."""
+    use_database(DATABASE, fresh=not kept)
     from django.db import connection
 
     from scripts import fleet as fleets
 
     fleet = fleets.of_size(int(millions * 1e6))
+    if kept:
+        return answers(fleet)
     began = time.perf_counter()
     fleets.write(fleet)
     with connection.cursor() as cursor:
@@ -75,9 +78,10 @@ def answers(fleet: Fleet) -> dict[str, float]:
         ),
     }
     for name, ask in questions(fleet).items():
-        whole, inside = _asked(ask)
-        found[f"{name}, in the database"] = round(statistics.median(inside), 2)
-        found[f"{name}, in the database, p99"] = round(_p99(inside), 2)
+        whole, waited, worked = _asked(ask)
+        found[f"{name}, CPU of the database"] = round(statistics.median(worked), 2)
+        found[f"{name}, waited for the database"] = round(statistics.median(waited), 2)
+        found[f"{name}, waited for the database, p99"] = round(_p99(waited), 2)
         found[f"{name}, whole"] = round(statistics.median(whole), 2)
     return found
 
@@ -93,29 +97,41 @@ def _bytes(fleet: Fleet, *tables: str) -> float:
         return round(float(cursor.fetchone()[0]) / fleet.occurrences, 2)
 
 
-def _asked(ask: Question) -> tuple[list[float], list[float]]:
-    """Milliseconds of each run: whole, and of them waiting for the database."""
+def _asked(ask: Question) -> tuple[list[float], list[float], list[float]]:
+    """Milliseconds of each run: whole, waiting for the database, and what the database's process worked meanwhile.
+
+    The last grows with nothing but the work, however busy the machine is with other things.
+    """
     from django.db import connection
 
-    waited = 0.0
+    waiting = 0.0
 
     def timed(execute: Callable[..., Any], *arguments: Any) -> Any:
-        nonlocal waited
+        nonlocal waiting
         began = time.perf_counter()
         try:
             return execute(*arguments)
         finally:
-            waited += time.perf_counter() - began
+            waiting += time.perf_counter() - began
 
     ask(0)  # the first of its kind in this connection
-    whole, inside = list[float](), list[float]()
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        server = Path("/proc") / str(cursor.fetchone()[0]) / "schedstat"
+    whole, waited, worked = list[float](), list[float](), list[float]()
     with connection.execute_wrapper(timed):
         while len(whole) < RUNS and (sum(whole) < MAX_SECONDS_A_QUESTION * 1000 or len(whole) < LEAST_RUNS):
-            waited, began = 0.0, time.perf_counter()
+            waiting, before, began = 0.0, _worked_ns(server), time.perf_counter()
             ask(len(whole) + 1)
             whole.append((time.perf_counter() - began) * 1000)
-            inside.append(waited * 1000)
-    return whole, inside
+            waited.append(waiting * 1000)
+            worked.append((_worked_ns(server) - before) / 1e6)
+    return whole, waited, worked
+
+
+def _worked_ns(server: Path) -> int:
+    """What a process of this machine has worked; of another machine's, nothing is known."""
+    return int(server.read_text().split()[0]) if server.exists() else 0
 
 
 def _p99(times: list[float]) -> float:
@@ -131,7 +147,7 @@ def questions(fleet: Fleet) -> dict[str, Question]:
     from cgexplorer.store.queries.search import search
     from scripts import fleet as fleets
 
-    newest = fleets.version_of(fleet.versions - 1)
+    beyond = fleets.version_of(fleet.versions - 1)  # any build's version is lower
 
     def rare(run: int) -> str:
         return fleets.name_of(fleet.components - 1 - run * 7 % (fleet.images * fleets.OWN))
@@ -141,6 +157,11 @@ def questions(fleet: Fleet) -> dict[str, Question]:
 
     def common(run: int) -> str:
         return fleets.name_of(run % fleets.COMMON_NAMES)
+
+    def current(run: int) -> str:
+        number = run % fleets.COMMON_NAMES
+        version = fleets.version_of(fleets.version_in(fleet.builds - 1, number))
+        return fleets.purl_of(fleets.name_of(number), version).partition("?")[0]
 
     def of_image(run: int) -> int:
         return (1 + run * 7 % fleet.images) * fleet.builds  # number of its newest build
@@ -156,14 +177,13 @@ def questions(fleet: Fleet) -> dict[str, Question]:
 
     return {
         "rare purl, current tags": lambda run: search(parse(f"pkg:apk/wolfi/{rare(run)}")),
-        "version range, typical package": lambda run: search(parse(f"{typical(run)}<{newest}")),
-        "version range, most common package": lambda run: search(parse(f"{common(run)}<{newest}")),
+        "version range, typical package": lambda run: search(parse(f"{typical(run)}<{beyond}")),
+        "version range, most common package": lambda run: search(parse(f"{common(run)}<{beyond}")),
         "common package, current tags": lambda run: search(parse(common(run))),
         "common package, current tags, with facets": lambda run: search(parse(common(run)), with_facets=True),
-        "common purl, all history": lambda run: search(
-            parse(fleets.purl_of(common(run), newest).partition("?")[0]), scope="all"
-        ),
+        "common purl, all history": lambda run: search(parse(current(run)), scope="all"),
         "typical package, all history": lambda run: search(parse(typical(run)), scope="all"),
+        "common package, all history": lambda run: search(parse(common(run)), scope="all"),
         "rare purl, all history": lambda run: search(parse(f"pkg:apk/wolfi/{rare(run)}"), scope="all"),
         "part of a name": lambda run: package_names.names(parse(rare(run)[1:-1]), by_part=True),
         "misspelt name": lambda run: package_names.names(parse("u" + common(run))),
@@ -179,12 +199,13 @@ def main() -> None:
     parser.add_argument("millions", type=float, help="occurrences")
     parser.add_argument("--alone", action="store_true", help="this size only, as JSON")
     parser.add_argument("--keep", action="store_true", help="leave its database there")
+    parser.add_argument("--kept", action="store_true", help="ask the database that --keep left there")
     asked = parser.parse_args()
     if not asked.alone:
         print_table(figures(asked.millions))
         return
-    print(json.dumps(measured(asked.millions)))
-    if not asked.keep:
+    print(json.dumps(measured(asked.millions, kept=asked.kept)))
+    if not asked.keep and not asked.kept:
         drop_database(DATABASE)
 
 

@@ -190,7 +190,7 @@ def package_id(fleet: Fleet, component: int, version: int) -> int:
     return component * fleet.versions + version + 1
 
 
-def _version(build: int, component: int) -> int:
+def version_in(build: int, component: int) -> int:
     """That a build of this number has of a component."""
     return (build + component % CHANGED) // CHANGED
 
@@ -254,14 +254,14 @@ def _sboms(fleet: Fleet) -> Iterator[Row]:
 def _contents(fleet: Fleet, chosen: list[list[int]]) -> Iterator[Row]:
     for number, image, build in _builds(fleet):
         # One number a component leaves room for its versions, so the order of components is that of packages.
-        ids = [package_id(fleet, one, _version(build, one)) for one in chosen[image - 1]]
+        ids = [package_id(fleet, one, version_in(build, one)) for one in chosen[image - 1]]
         yield number, image, build == fleet.builds - 1, ids
 
 
 def _details(fleet: Fleet, chosen: list[list[int]]) -> Iterator[Row]:
     for number, image, build in _builds(fleet):
         if build == fleet.builds - 1:
-            elements = tuple(_element(one, version_of(_version(build, one))) for one in chosen[image - 1])
+            elements = tuple(_element(one, version_of(version_in(build, one))) for one in chosen[image - 1])
             encoded = blobs.encode(_document(elements))
             yield number, encoded.packages, encoded.files, encoded.document
 
@@ -288,7 +288,7 @@ def _packages_of_images(fleet: Fleet, chosen: list[list[int]]) -> Iterator[Row]:
         for component in components:
             last = -1
             for build in range(fleet.builds):
-                if (version := _version(build, component)) != last:
+                if (version := version_in(build, component)) != last:
                     last = version
                     yield package_id(fleet, component, version), image, (image - 1) * fleet.builds + build + 1
 

@@ -9,7 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from cgexplorer.spdx.query import QueryError, parse
+from cgexplorer.spdx.query import QueryError, Scope, parse
 from cgexplorer.store.queries.search import Answer, search
 from tests.store import factories as make
 
@@ -161,18 +161,32 @@ def test_an_sbom_that_is_not_indexed_was_not_searched() -> None:
     assert "SPDX 3" in blind.reason
 
 
-def test_pages_join_without_gap_or_repetition() -> None:
+@pytest.mark.parametrize("scope", ["current", "all"])
+@pytest.mark.parametrize("include_unverified", [False, True])
+def test_pages_join_without_gap_or_repetition(scope: Scope, *, include_unverified: bool) -> None:
     for number in range(7):
-        image_with(f"cgr.dev/chainguard/i{number}", make.package("1"), make.package("2"))
-    whole = search(parse("openssl"), limit=100).hits
+        manifest = image_with(f"cgr.dev/chainguard/i{number}", make.package("1"), make.package("2"))
+        for old in range(number % 3):
+            make.sbom(make.manifest(manifest.image, f"{old}"), make.package("1"), searchable=False)
+    whole = search(parse("openssl"), scope=scope, include_unverified=include_unverified)
     joined, after = [], None
     while True:
-        page = search(parse("openssl"), limit=3, after=after)
+        page = search(
+            parse("openssl"), scope=scope, include_unverified=include_unverified, limit=3, after=after
+        )  # fmt: skip
         joined += page.hits
         if (after := page.after) is None:
             break
-    assert len(whole) == 14
-    assert tuple(joined) == whole
+    assert whole.digests == (7 if scope == "current" else 13)
+    assert len(whole.hits) == (14 if scope == "current" else 20)
+    assert tuple(joined) == whole.hits
+
+
+def test_history_finds_what_a_document_without_packages_is_beside() -> None:
+    manifest = image_with("cgr.dev/chainguard/go", make.package("1"))
+    make.sbom(make.manifest(manifest.image, "empty"), searchable=False)
+    make.sbom(make.manifest(manifest.image, "other"), make.package("2"), make.package("9"), searchable=False)
+    assert [hit.digest for hit in search(parse("openssl=1"), scope="all").hits] == [manifest.digest]
 
 
 def test_a_page_behind_a_package_that_is_gone_begins_again() -> None:

@@ -66,7 +66,7 @@ def _counted(
     ]
     counted = rows(
         f"""WITH h AS MATERIALIZED (
-          SELECT DISTINCT u.id AS package, m.image_id, m.id FROM unnest(%s::int[]) u(id)
+          SELECT DISTINCT u.id AS package, s.image_id, s.manifest_id AS id FROM unnest(%s::int[]) u(id)
           {held_by.each} {JOINS.format(sbom="sp.sbom_id")} WHERE {held_by.allowed})
         SELECT v.number, count(DISTINCT h.image_id), count(DISTINCT h.id)
         FROM h JOIN unnest(%s::int[], %s::int[]) v(package, number) USING (package) GROUP BY v.number""",  # noqa: S608

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from itertools import groupby, islice
 
 import msgspec
@@ -123,7 +124,7 @@ def _totals(held_by: HeldBy, ids: list[int]) -> tuple[int, int]:
     found = held_by.many if len(ids) > MANY_IDS else held_by.any
     # MATERIALIZED: without it the planner walks the primary key of a common package.
     sql = (
-        f"WITH h AS MATERIALIZED ({found}) SELECT count(DISTINCT m.image_id), count(DISTINCT m.id)"  # noqa: S608
+        f"WITH h AS MATERIALIZED ({found}) SELECT count(DISTINCT s.image_id), count(DISTINCT s.manifest_id)"  # noqa: S608
         f" FROM h {JOINS.format(sbom='h.sbom_id')} WHERE {held_by.allowed}"
     )
     images, digests = rows(sql, [ids])[0]
@@ -142,9 +143,43 @@ def _hits(held_by: HeldBy, packages: tuple[Found, ...], after: Position | None, 
     hits: list[Hit] = []
     remaining, size = iter(versions[start:]), 8
     while len(hits) < limit and (some := tuple(islice(remaining, size))):
-        hits += _hits_of(held_by, some, after, limit - len(hits))
+        for places in _places(held_by, some, after):
+            hits += _hits_of(held_by, some, places, after, limit - len(hits))
+            if len(hits) >= limit:
+                break
         after, size = None, min(size * 2, 256)
     return hits
+
+
+type _Places = list[tuple[int, int, int]]  # package, position of its version and image, in the order of the result
+
+
+def _places(
+    held_by: HeldBy, versions: tuple[tuple[Found, ...], ...], after: Position | None
+) -> Iterator[_Places | None]:
+    """Images that ever held these versions, a few at a time; None when an index finds their SBOMs without."""
+    if not held_by.in_image:
+        yield None
+        return
+    begin = after.image if after else ""
+    found = iter(
+        rows(
+            f"""SELECT u.id, u.position, pi.image_id FROM unnest(%s::int[], %s::int[]) u(id, position) {held_by.images}
+            JOIN store_image i ON i.id = pi.image_id WHERE u.position > 1 OR i.name >= %s
+            ORDER BY u.position, i.name""",  # noqa: S608
+            [*_positions(versions), begin],
+        )
+    )
+    by_image = (list(some) for _, some in groupby(found, key=lambda place: place[1:]))
+    size = 8
+    while some := [place for places in islice(by_image, size) for place in places]:
+        yield some
+        size *= 2
+
+
+def _positions(versions: tuple[tuple[Found, ...], ...]) -> tuple[list[int], list[int]]:
+    pairs = [(package.id, position) for position, some in enumerate(versions, 1) for package in some]
+    return [package for package, _ in pairs], [position for _, position in pairs]
 
 
 def _version(package: Found) -> tuple[str, ...]:
@@ -152,23 +187,34 @@ def _version(package: Found) -> tuple[str, ...]:
     return package.matched_by, package.ecosystem, package.namespace, package.name, package.version
 
 
-def _hits_of(held_by: HeldBy, versions: tuple[tuple[Found, ...], ...], after: Position | None, limit: int) -> list[Hit]:
+def _hits_of(
+    held_by: HeldBy,
+    versions: tuple[tuple[Found, ...], ...],
+    places: _Places | None,
+    after: Position | None,
+    limit: int,
+) -> list[Hit]:
     """`after` lies within the first of these versions."""
     packages = {package.id: package for some in versions for package in some}
-    positions = [position for position, some in enumerate(versions, 1) for _ in some]
     begin = (after.image, after.manifest_id, after.package_id) if after else ("", 0, 0)
+    if places is None:
+        asked: list[list[int]] = list(_positions(versions))
+        source = f"unnest(%s::int[], %s::int[]) u(id, position) {held_by.each}"
+    else:
+        asked = [list(column) for column in zip(*places, strict=True)]
+        source = f"unnest(%s::int[], %s::int[], %s::bigint[]) u(id, position, image) {held_by.in_image}"
     found = rows(
         f"""WITH h AS MATERIALIZED (
-          SELECT DISTINCT ON (u.position, i.name, m.id, u.id) u.position, i.name, m.id, u.id AS package, e.state,
-            s.id AS sbom
-          FROM unnest(%s::int[], %s::int[]) u(id, position) {held_by.each} {JOINS.format(sbom="sp.sbom_id")}
-          JOIN store_image i ON i.id = m.image_id
-          WHERE {held_by.allowed} AND (u.position, i.name, m.id, u.id) > (1, %s, %s, %s)
-          ORDER BY u.position, i.name, m.id, u.id, e.state = 'verified' DESC NULLS LAST, s.id DESC LIMIT %s)
+          SELECT DISTINCT ON (u.position, i.name, s.manifest_id, u.id) u.position, i.name, s.manifest_id,
+            u.id AS package, e.state, s.id AS sbom
+          FROM {source} {JOINS.format(sbom="sp.sbom_id")} JOIN store_image i ON i.id = sp.image_id
+          WHERE {held_by.allowed} AND (u.position, i.name, s.manifest_id, u.id) > (1, %s, %s, %s)
+          ORDER BY u.position, i.name, s.manifest_id, u.id, e.state = 'verified' DESC NULLS LAST, s.id DESC LIMIT %s)
         SELECT h.package, h.name, {TAGS}, m.digest, m.platform, coalesce(h.state, 'unsigned'), {_IMAGE_STATE}, m.id,
           h.sbom
-        FROM h JOIN store_manifest m ON m.id = h.id ORDER BY h.position, h.name, m.id, h.package""",  # noqa: S608
-        [list(packages), positions, *begin, limit],
+        FROM h JOIN store_manifest m ON m.id = h.manifest_id
+        ORDER BY h.position, h.name, m.id, h.package""",  # noqa: S608
+        [*asked, *begin, limit],
     )
     return [
         _hit(packages[package], image, tags, digest, platform, state, image_state, *ids)

@@ -14,11 +14,6 @@ from cgexplorer.store.queries.rows import rows
 
 MAX_BLIND = 200  # digests without a verified SBOM that one answer lists; all are counted
 
-# A digest is current when a tag points at it, or at an index that names it.
-IS_CURRENT = """(EXISTS (SELECT 1 FROM store_tag t WHERE t.manifest_id = m.id)
-  OR EXISTS (SELECT 1 FROM store_indexentry x JOIN store_tag t ON t.manifest_id = x.index_id
-    WHERE x.manifest_id = m.id))"""
-
 
 class Blind(msgspec.Struct, frozen=True):
     """A digest that was not searched, and why."""
