@@ -18,7 +18,7 @@ from django.db import transaction
 from cgexplorer import predicates, stopping
 from cgexplorer.oci import choice
 from cgexplorer.oci.digest import of as digest_of
-from cgexplorer.oci.errors import NotFound, NotInLayout, OciError, TooLarge
+from cgexplorer.oci.errors import NotFound, NotInLayout, NotNow, OciError, TooLarge
 from cgexplorer.oci.evidence import Discovery, Kind, Problem, discover
 from cgexplorer.oci.evidence import Evidence as Found
 from cgexplorer.oci.manifest import INDEX_TYPES, UNKNOWN_PLATFORM, Descriptor, Manifest
@@ -222,6 +222,8 @@ def _child(
     platform = _platform(child)
     try:
         manifest = source.manifest(reference.repository, child.digest)
+    except NotNow:
+        raise
     except OciError as error:
         problem = NOT_IN_LAYOUT if isinstance(error, NotInLayout) else str(error)
         return Unit(
@@ -300,6 +302,8 @@ def _config(reference: Reference, source: Source, manifest: Manifest) -> tuple[b
         return None, ""
     try:
         return source.blob(reference.repository, manifest.config.digest, manifest.config.size), ""
+    except NotNow:
+        raise
     except OciError as error:
         return None, f"image configuration: {NOT_IN_LAYOUT if isinstance(error, NotInLayout) else error}"
 

@@ -123,7 +123,7 @@ def fetch(*, activity_id: int) -> None:
                 now=timezone.now(),
                 progress=lambda step, done, total: activities.progress(activity_id, step, done, total),
             )
-        if isinstance(source.failure, NotNow) or (source.failure is not None and activity.attempts < MAX_ATTEMPTS):
+        if source.failure is not None and activity.attempts < MAX_ATTEMPTS:
             raise source.failure  # what could be read is stored; the rest is asked for again
         manifest = Manifest.objects.get(image__name=reference.name, digest=report.digest)
         activities.end(activity_id, run=manifest.run)

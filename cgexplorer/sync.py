@@ -218,9 +218,6 @@ def _fetch(item: SyncItem, asked_for: Wish, source: Registry) -> OciError | None
         logger.exception("%s could not be taken in.", reference)
         syncs.fail(item, f"{type(error).__name__}: {error}")
         return None
-    if isinstance(source.failure, NotNow):
-        syncs.broken_off(item)
-        raise source.failure
     if source.failure is not before and item.attempts < syncs.MAX_ATTEMPTS:
         return source.failure  # what could be read is stored; the rest is asked for again
     with transaction.atomic():

@@ -10,7 +10,7 @@ import pytest
 from cgexplorer import ingest
 from cgexplorer.oci import reference as references
 from cgexplorer.oci.digest import of as digest_of
-from cgexplorer.oci.errors import DigestMismatch, NotFound, OciError, TooLarge
+from cgexplorer.oci.errors import DigestMismatch, NotFound, NotNow, OciError, TooLarge
 from cgexplorer.oci.layout import Layout
 from cgexplorer.oci.reference import Reference
 from cgexplorer.oci.registry import connect
@@ -338,3 +338,29 @@ def test_stored_bytes_that_are_not_what_they_were_are_never_handed_out() -> None
     Payload.objects.filter(pk=row.content_id).update(data=bytes(other.data), size=other.size)
     with pytest.raises(payloads.Damaged, match="not what they were"):
         payloads.content(Payload.objects.get(pk=row.content_id))
+
+
+@pytest.mark.parametrize("place", ["referrers", "signature", "attestation", "layer", "config", "platform"])
+def test_what_is_asked_later_is_no_verdict_now(place: str) -> None:
+    allow()
+    source = signed_image("a@1")
+    child = source.tagged["latest"]
+    index = source.push_index("multi", amd64=child)
+    carrier = source.manifests[source.tagged[tag_of(child, "att")]]
+    source.not_now.add(
+        {
+            "referrers": "referrers",
+            "signature": tag_of(index, "sig"),
+            "attestation": tag_of(child, "att"),
+            "layer": json.loads(carrier)["layers"][0]["digest"],
+            "config": json.loads(source.manifests[child])["config"]["digest"],
+            "platform": child,
+        }[place]
+    )
+    with pytest.raises(NotNow):
+        fetch(source, f"{NAME}:multi")
+    assert not Manifest.objects.exclude(digest=child, state="verified").exists()
+
+
+def tag_of(digest: str, ending: str) -> str:
+    return f"{digest.replace(':', '-')}.{ending}"

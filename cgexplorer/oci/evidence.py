@@ -17,7 +17,7 @@ import msgspec
 
 from cgexplorer.oci import digest as digests
 from cgexplorer.oci import signed_forms, unread
-from cgexplorer.oci.errors import NotFound, NotInLayout, OciError, TooLarge
+from cgexplorer.oci.errors import NotFound, NotInLayout, NotNow, OciError, TooLarge
 from cgexplorer.oci.manifest import Descriptor, Manifest
 from cgexplorer.oci.source import Source
 
@@ -109,7 +109,7 @@ class _Found(NamedTuple):
 
 
 def discover(source: Source, repository: str, digest: str, *, name: str = "", only: Kind | None = None) -> Discovery:
-    """Everything signed that `source` stores beside `digest`, in a stable order. Raises no `OciError`.
+    """Everything signed that `source` stores beside `digest`, in a stable order. Raises no `OciError` but `NotNow`.
 
     At most 1,000 signatures and 100 attestations are taken; what is over is a problem, not silence. `name` is the
     image's as its signers know it, registry included: it saves a request. With `only`, the classic tag of the other
@@ -146,6 +146,8 @@ def _legacy(source: Source, repository: str, digest: str, kind: Kind) -> _Found:
     tag = digest.replace(":", "-") + (".sig" if kind is Kind.SIGNATURE else ".att")
     try:
         manifest = source.manifest_of_tag(repository, tag)
+    except NotNow:
+        raise
     except OciError as error:
         if isinstance(error, NotFound) and not isinstance(error, NotInLayout):
             return _Found()
@@ -161,6 +163,8 @@ def _legacy(source: Source, repository: str, digest: str, kind: Kind) -> _Found:
 def _listed(source: Source, repository: str, digest: str) -> tuple[tuple[Descriptor, ...], tuple[Problem, ...]]:
     try:
         listed = source.referrers(repository, digest)
+    except NotNow:
+        raise
     except OciError as error:
         return (), (Problem("referrers", str(error)),)
     once = tuple({d.digest: d for d in listed if d.digest != digest}.values())
@@ -174,6 +178,8 @@ def _referrer(source: Source, repository: str, digest: str, listed: Descriptor) 
     """A referrer is what its manifest says: neither the listing's artifactType nor its place is believed."""
     try:
         manifest = source.manifest(repository, listed.digest)
+    except NotNow:
+        raise
     except OciError as error:
         return _Found(problems=(Problem(listed.digest, str(error)),))
     if manifest.subject is None or manifest.subject.digest != digest:
@@ -230,6 +236,8 @@ def _contents(
             return known
         try:
             return source.blob(repository, digest, size)
+        except NotNow:
+            raise
         except OciError as error:
             return error
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from cgexplorer.oci import digest as digests
 from cgexplorer.oci import manifest
-from cgexplorer.oci.errors import NotFound, Unreachable
+from cgexplorer.oci.errors import NotFound, NotNow, Unreachable
 from cgexplorer.oci.evidence import Evidence, Kind
 from cgexplorer.oci.manifest import OCI_INDEX, OCI_MANIFEST, Descriptor, Manifest
 
@@ -17,7 +17,7 @@ CONFIG = "application/vnd.oci.image.config.v1+json"
 
 
 class MemorySource:
-    """One repository. Names in `unreachable` (tags, digests, "referrers") raise `Unreachable`."""
+    """One repository. Names in `unreachable` (tags, digests, "referrers") raise Unreachable, in `not_now` `NotNow`."""
 
     kind = "registry"
     has_signature_tags = True
@@ -27,6 +27,7 @@ class MemorySource:
         self.manifests: dict[str, bytes] = {}
         self.tagged: dict[str, str] = {}
         self.unreachable: set[str] = set()
+        self.not_now: set[str] = set()
 
     # -- filling it -----------------------------------------------------------------------------------------------
     def push_blob(self, content: bytes, media_type: str = CONFIG) -> dict[str, Any]:
@@ -112,5 +113,7 @@ class MemorySource:
         return shelf[name]
 
     def _ask(self, name: str) -> None:
+        if name in self.not_now:
+            raise NotNow(f"{name} is asked for later.")
         if name in self.unreachable:
             raise Unreachable(f"No answer for {name}.")
