@@ -85,7 +85,7 @@ def work_on(*, sync_id: int) -> None:
     began_with_look = found.looked_at is None
     is_cut = run(found, until=time.monotonic() + (0 if began_with_look else PART_S))
     left = found.items.filter(state="todo").count()
-    # After the look two go on: a worker has two hands, and a second worker may be there.
+    # After the look two go on: there are two workers.
     for _ in range(min(left, 2 if began_with_look else 1) if is_cut else 0):
         work_on.defer(sync_id=sync_id)
     if not left:

@@ -6,7 +6,6 @@ import os
 import random
 import signal
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -94,10 +93,11 @@ class Crew:
             self._output.close()
 
     def revive(self) -> None:
+        from cgexplorer.management.commands.up import WORK
+
         self.workers = [worker for worker in self.workers if worker.poll() is None]
         while len(self.workers) < self._size:
-            command = [sys.executable, "manage.py", "procrastinate", "worker", "--concurrency=2"]
-            self.workers.append(mortal(command, self._output))
+            self.workers.append(mortal([*WORK], self._output))
 
     def kill(self, chance: random.Random) -> None:
         """One of them, which cannot do anything about it."""

@@ -19,8 +19,8 @@ GIVEN_UP = f"Given up after {jobs.MAX_ATTEMPTS} attempts that were cut off."
 
 
 def of_workers(home: Path, kills: int, size: int, chance: random.Random) -> Figures:
-    """kill -9 of one of two workers, again and again, until all that was asked for is there."""
-    with FakeRegistry() as registry, Crew(2, home) as crew:
+    """kill -9 of one of four workers, again and again, until all that was asked for is there."""
+    with FakeRegistry() as registry, Crew(4, home) as crew:
         crowd, killed = Crowd(registry, "killed", size, chance), 0
 
         def go_on() -> None:
@@ -43,7 +43,7 @@ def of_workers(home: Path, kills: int, size: int, chance: random.Random) -> Figu
 
 def of_the_database(home: Path, restarts: int, size: int, chance: random.Random) -> Figures:
     """PostgreSQL stops as if the power had failed, and is started again."""
-    with FakeRegistry() as registry, Crew(2, home) as crew:
+    with FakeRegistry() as registry, Crew(4, home) as crew:
         crowd = Crowd(registry, "restarted", size, chance)
         for _ in range(restarts):
             if ground.patiently(ground.under_way) < 8:

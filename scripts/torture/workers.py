@@ -23,18 +23,18 @@ from tests.fakes.registry import FakeRegistry, Fault
 
 REQUEUED_WITHIN_S = 35
 STOPPED_WITHIN_S = 10
-HANDS = 4  # two workers with two jobs each
+HANDS = 4  # workers with a job each
 
 
 def stalled(home: Path, rounds: int, chance: random.Random) -> Figures:
-    """Both workers are killed with all hands full; new ones come. How long until the jobs are in work again?"""
+    """All workers are killed, each with a job; new ones come. How long until the jobs are in work again?"""
     figures, waited = Figures("stalled jobs"), []
     with FakeRegistry() as registry:
         crowd = Crowd(registry, "stalled", HANDS, chance)
         for _ in range(rounds):
             crowd.push()
             crowd.fetch()
-            with Crew(2, home) as crew:
+            with Crew(HANDS, home) as crew:
                 registry.fault, registry.fault_at = Fault.SILENT, "/blobs/"
                 ground.until(lambda: ground.jobs_doing() == HANDS, for_s=60)
                 time.sleep(chance.uniform(0, 10))  # anywhere between two heartbeats
@@ -72,17 +72,18 @@ def told_to_stop(home: Path, times: int, chance: random.Random) -> Figures:
             if ground.under_way() < 8:
                 crowd.push()
                 crowd.fetch()
-            with Crew(1, home) as crew:
+            with Crew(2, home) as crew:
                 ground.until(lambda: ground.jobs_doing() == 2, for_s=60)
                 time.sleep(chance.uniform(0, 1))
-                (worker,) = crew.workers
-                worker.terminate()
+                for worker in crew.workers:
+                    worker.terminate()
                 began = time.monotonic()
-                try:
-                    worker.wait(STOPPED_WITHIN_S * 3)
-                except subprocess.TimeoutExpired:
-                    worker.kill()
-                took.append(time.monotonic() - began)
+                for worker in crew.workers:
+                    try:
+                        worker.wait(STOPPED_WITHIN_S * 3)
+                    except subprocess.TimeoutExpired:
+                        worker.kill()
+                    took.append(time.monotonic() - began)
             left += list(ProcrastinateJob.objects.filter(status="doing").values_list("task_name", flat=True))
         registry.fault = Fault.NONE
         from cgexplorer.store.models import Registry

@@ -1,4 +1,4 @@
-"""Start everything: database, migrations, sample images, worker and web server."""
+"""Start everything: database, migrations, sample images, workers and web server."""
 
 from __future__ import annotations
 
@@ -30,10 +30,13 @@ STOP_TIMEOUT_S = 15
 WORKER_RESTART_S = 1.0
 WATCH_S = 0.5
 PR_SET_PDEATHSIG = 1
+WORKERS = ("first worker", "second worker")
+# One job each: a job that kills its worker takes no other with it.
+WORK = (sys.executable, "manage.py", "procrastinate", "worker", "--concurrency=1")
 
 
 class Command(BaseCommand):
-    help = "Start cgexplorer: database, migrations, sample images, one worker and the web server. Ctrl-C stops it all."
+    help = "Start cgexplorer: database, migrations, sample images, two workers and the web server. Ctrl-C stops it all."
     requires_system_checks = ()
 
     def handle(self, *args: Any, **options: Any) -> None:
@@ -50,7 +53,7 @@ class Command(BaseCommand):
             self.prepare()
             with _listening() as listener:
                 address = listener.getsockname()
-                children["worker"] = self.start_worker()
+                children |= {name: _child([*WORK]) for name in WORKERS}
                 children["server"] = self.start_server(listener)
             self.announce(address, children["server"])
             self.watch(children)
@@ -95,9 +98,6 @@ class Command(BaseCommand):
             with self.step("Sample images"):
                 call_command("load_samples", verbosity=0)
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
-        return _child([sys.executable, "manage.py", "procrastinate", "worker", "--concurrency=2"])
-
     def start_server(self, listener: socket.socket) -> subprocess.Popen[bytes]:
         return _child(
             [
@@ -125,10 +125,11 @@ class Command(BaseCommand):
         """Start a dead worker or database again; end when the server dies, since nothing can be seen without it."""
         while children["server"].poll() is None:
             self.revive_database()
-            if children["worker"].poll() is not None:
-                self.stderr.write(f"The worker ended with {children['worker'].returncode}; starting it again.")
-                time.sleep(WORKER_RESTART_S)
-                children["worker"] = self.start_worker()
+            for name in WORKERS:
+                if children[name].poll() is not None:
+                    self.stderr.write(f"The {name} ended with {children[name].returncode}; starting it again.")
+                    time.sleep(WORKER_RESTART_S)
+                    children[name] = _child([*WORK])
             time.sleep(WATCH_S)
         raise CommandError(f"The web server ended with {children['server'].returncode}.")
 
