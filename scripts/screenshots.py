@@ -59,6 +59,7 @@ PAGES = {
     "work": "/activities/",
     "trust-roots": "/trust-roots/",
     "states": "/states/",
+    "api": "/api/docs",
     "not-stored": "/jump?q=registry.example/app:1",
     "not-found": "/images/samples.example/nothing-here",
 }

@@ -18,12 +18,12 @@ from cgexplorer.store.queries import components, prunable
 from cgexplorer.store.queries.built_from import built_from
 from cgexplorer.store.queries.components import VersionUse
 from cgexplorer.store.queries.search import search
-from cgexplorer.web import search_report
+from cgexplorer.web import positions, search_report
 from cgexplorer.web.component_path import NO_TYPE, component_path
 from cgexplorer.web.images import csv_response
 from cgexplorer.web.reading import may_be_late
 from cgexplorer.web.render import render_page
-from cgexplorer.web.search import ROWS_A_PAGE, groups, position_in, position_text
+from cgexplorer.web.search import ROWS_A_PAGE, groups
 
 VERSIONS_SHOWN = 100
 VERSION_COLUMNS = (
@@ -35,14 +35,14 @@ VERSION_COLUMNS = (
 @require_safe
 @may_be_late
 def component_page(request: HttpRequest, ecosystem: str, path: str) -> HttpResponse:
-    component, version = _named("" if ecosystem == NO_TYPE else ecosystem, path)
+    component, version = named(ecosystem, path)
     asked = Query(
         component.name,
         ecosystem=component.ecosystem,
         namespace=component.namespace,
         versions=VersionRange((Constraint("=", version),)) if version else None,
     )
-    answer = search(asked, limit=ROWS_A_PAGE, after=position_in(request.GET))
+    answer = search(asked, limit=ROWS_A_PAGE, after=positions.parse(request.GET.get("after", "")))
     versions = components.versions(component)
     purl = _purl(component, version)
     parts = component.ecosystem, component.namespace, component.name
@@ -66,7 +66,7 @@ def component_page(request: HttpRequest, ecosystem: str, path: str) -> HttpRespo
         "groups": groups(answer.hits),
         "found": search_report.found(answer),
         "blind": search_report.blind(answer),
-        "next": position_text(answer.after),
+        "next": positions.text(answer.after),
     }
     return render_page(request, "search/component.html", "rows", context)
 
@@ -85,7 +85,10 @@ def versions_csv(request: HttpRequest) -> StreamingHttpResponse:
 @require_safe
 @may_be_late
 def versions_json(request: HttpRequest) -> JsonResponse:
-    component = _asked(request)
+    return versions_answer(_asked(request))
+
+
+def versions_answer(component: Component) -> JsonResponse:
     rows = [msgspec.to_builtins(use) for use in components.versions(component)]
     named = {"ecosystem": component.ecosystem, "namespace": component.namespace, "name": component.name}
     return JsonResponse({"schema": "cgexplorer.versions/1", **named, "versions": rows})
@@ -94,7 +97,7 @@ def versions_json(request: HttpRequest) -> JsonResponse:
 def _asked(request: HttpRequest) -> Component:
     """`?of=apk/wolfi/openssl`. A path could not end in `.csv`: names of components may."""
     ecosystem, _, path = request.GET.get("of", "").partition("/")
-    return _named("" if ecosystem == NO_TYPE else ecosystem, path)[0]
+    return named(ecosystem, path)[0]
 
 
 def _path(component: Component) -> str:
@@ -123,8 +126,9 @@ def _unless_pruned() -> str:
     return f" The packages of {number:,} SBOMs were pruned: whether one of them held it is unknown." if number else ""
 
 
-def _named(ecosystem: str, path: str) -> tuple[Component, str]:
+def named(ecosystem: str, path: str) -> tuple[Component, str]:
     """The component and, when the path names one, a version of it. An `@` may also belong to a name."""
+    ecosystem = "" if ecosystem == NO_TYPE else ecosystem
     if "\0" in ecosystem + path:
         raise Http404("No package has a NUL in its name.")
     if found := components.component(ecosystem, path):

@@ -60,8 +60,18 @@ def drift_csv(request: HttpRequest) -> StreamingHttpResponse:
 
 @require_safe
 def drift_json(request: HttpRequest) -> JsonResponse:
-    rows = islice(_events(request.GET).iterator(chunk_size=1000), queries.MAX_EXPORT_ROWS)
-    return JsonResponse({"schema": drift_event.SCHEMA, "events": list(map(drift_event.row, rows))})
+    return drift_answer(request.GET)
+
+
+def drift_answer(
+    parameters: QueryDict, *, before: int | None = None, limit: int = queries.MAX_EXPORT_ROWS
+) -> JsonResponse:
+    """Newest first. `next` is the `before` of what comes behind these; null when nothing does."""
+    found = _events(parameters, before=before).iterator(chunk_size=min(1000, limit + 1))
+    rows = list(islice(found, limit))
+    more = next(found, None) is not None
+    events = list(map(drift_event.row, rows))
+    return JsonResponse({"schema": drift_event.SCHEMA, "events": events, "next": rows[-1].pk if more else None})
 
 
 @require_safe

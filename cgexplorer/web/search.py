@@ -10,15 +10,15 @@ from urllib.parse import urlencode
 
 import msgspec
 from django import forms
-from django.http import FileResponse, HttpRequest, HttpResponse, QueryDict, StreamingHttpResponse
+from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
 from django.views.decorators.http import require_safe
 
 from cgexplorer import export
 from cgexplorer.spdx.purl import INSTALLED_TYPES, MODULE_TYPES, full_name
 from cgexplorer.spdx.query import MAX_CHARACTERS, Query, QueryError, Scope, parse
+from cgexplorer.store.queries.rows import one_snapshot
 from cgexplorer.store.queries.search import MAX_EXPORT_ROWS, Answer, Hit, Position, search
-from cgexplorer.store.queries.snapshot import snapshot
-from cgexplorer.web import narrowing, search_evidence, search_report
+from cgexplorer.web import narrowing, positions, search_evidence, search_report
 from cgexplorer.web.component_path import component_path
 from cgexplorer.web.evidence import MEMORY_BYTES
 from cgexplorer.web.reading import may_be_late
@@ -128,14 +128,15 @@ def package_search(request: HttpRequest) -> HttpResponse:
     context: dict[str, object] = {"form": form, "q": request.GET.get("q", "")}
     if not form.is_empty:
         try:
-            context |= _shown(form, form.answer(ROWS_A_PAGE, position_in(request.GET), with_facets=True))
+            after = positions.parse(request.GET.get("after", ""))
+            context |= _shown(form, form.answer(ROWS_A_PAGE, after, with_facets=True))
         except QueryError as error:
             context["error"] = str(error)
     return render_page(request, "search/search.html", "rows", context)
 
 
 def _shown(form: SearchForm, answer: Answer) -> dict[str, object]:
-    after = position_text(answer.after)
+    after = positions.text(answer.after)
     return {
         "answer": answer,
         "subject": search_report.subject(answer),
@@ -151,22 +152,6 @@ def _shown(form: SearchForm, answer: Answer) -> dict[str, object]:
         "like_it": narrowing.like_it(answer.names.like_it, form.link),
         "hint": search_report.hint(answer),
     }
-
-
-def position_text(position: Position | None) -> str:
-    return f"{position.package_id}~{position.image}~{position.manifest_id}" if position else ""
-
-
-def position_in(parameters: QueryDict) -> Position | None:
-    """A position that nobody could have been given begins at the start."""
-    package, _, rest = parameters.get("after", "").partition("~")
-    image, _, manifest = rest.rpartition("~")
-    # isdecimal alone is true of digits that int64 cannot hold.
-    if not (package.isascii() and package.isdecimal() and manifest.isascii() and manifest.isdecimal()):
-        return None
-    if len(package) > 9 or len(manifest) > 18 or not image.isprintable():
-        return None
-    return Position(int(package), image, int(manifest))
 
 
 def _command(form: SearchForm, answer: Answer, verb: str) -> str:
@@ -209,7 +194,7 @@ def package_search_evidence(request: HttpRequest) -> HttpResponse | FileResponse
         return HttpResponse(content_type="application/zip")  # nobody would read what takes seconds to write
     file = tempfile.SpooledTemporaryFile(max_size=MEMORY_BYTES)  # noqa: SIM115  (the response closes it)
     try:
-        with snapshot():
+        with one_snapshot():
             answer = SearchForm(request.GET).answer(MAX_EXPORT_ROWS)
             search_evidence.write(answer, file, search_evidence.MAX_DIGESTS_OF_A_PAGE)
     except (QueryError, search_evidence.TooMany, export.TooLarge) as error:

@@ -1,6 +1,6 @@
 """The answer to a search with all that is needed to check it elsewhere: the proofs of every digest that it names.
 
-Ask and write inside one `snapshot`, so that the answer and its proofs speak of the same moment.
+Ask and write inside `one_snapshot`, so that the answer and its proofs speak of the same moment.
 """
 
 from __future__ import annotations

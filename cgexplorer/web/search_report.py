@@ -12,7 +12,7 @@ from cgexplorer.spdx.purl import full_name
 from cgexplorer.spdx.query import Query
 from cgexplorer.spdx.query_filters import Cpe
 from cgexplorer.store.queries.search import Answer, Hit
-from cgexplorer.web import csv_cells
+from cgexplorer.web import csv_cells, positions
 
 SCHEMA = "cgexplorer.search/1"
 CSV_COLUMNS = (
@@ -50,6 +50,7 @@ def as_builtins(answer: Answer) -> dict[str, Any]:
         "total": {"images": answer.images, "digests": answer.digests},
         "names_cut_off": answer.names.cut_off_names,
         "more": answer.after is not None,
+        "next": positions.text(answer.after),
         "names_like_it": list(answer.names.like_it),
         "results": [row(hit) for hit in answer.hits],
         "unordered": [row(hit) for hit in answer.unordered],

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from django.urls import path, re_path, register_converter
+from django.urls import include, path, re_path, register_converter
 from django.views.generic import RedirectView
 
 from cgexplorer.web import (
@@ -30,6 +30,8 @@ from cgexplorer.web import (
     trust_roots,
     verification,
 )
+from cgexplorer.web.api import documents
+from cgexplorer.web.api.questions import api
 
 register_converter(converters.ImageName, "image")
 register_converter(converters.TagName, "tag")
@@ -160,6 +162,11 @@ urlpatterns = [
     path("activities.json", activities.activity_list_json, name="activities-json"),
     path("activities/<int:pk>/again", activities.again, name="activity-again"),
     path("activities/<int:pk>", activities.activity, name="activity"),
+    # programs
+    path("api/docs", documents.docs, name="api-docs"),
+    path("api/v1/openapi.json", documents.openapi_json, name="api-openapi"),
+    path("api/v1/", include([one for one in api.urls[0] if getattr(one, "name", "") != "api-root"])),
+    *(path(name, RedirectView.as_view(url="/api/docs", permanent=True)) for name in ("api", "api/v1")),
     # A slash too many or too few is a habit, not a fault.
     *(path(name, RedirectView.as_view(url=f"/{name}/", query_string=True, permanent=True)) for name in SECTIONS),
     re_path(r"^(?P<path>.+?)/+$", home.without_slash),

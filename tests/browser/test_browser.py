@@ -10,7 +10,7 @@ import pytest
 NGINX, PYTHON = "samples.example/nginx", "samples.example/python"
 PATHS = ("/", "/images/", f"/images/{NGINX}", f"/images/{NGINX}:latest", "/packages/?q=openssl", "/policies/",
          "/packages/?q=log4j-core", "/packages/apk/wolfi/libssl3", "/identities/", "/licenses/", "/registries/",
-         "/states/", "/searches/", "/compare/",
+         "/states/", "/searches/", "/api/docs", "/compare/",
          f"/compare/?from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64")  # fmt: skip
 OF_A_DIGEST = ("", "/-/packages", "/-/packages/1", "/-/tree", "/-/licenses", "/-/files", "/-/config", "/-/provenance",
                "/-/attestations", "/-/verification")  # fmt: skip

@@ -17,7 +17,7 @@ from django.urls import reverse
 
 from cgexplorer.store.models import Image, Manifest
 from cgexplorer.store.queries import payloads
-from cgexplorer.store.queries.snapshot import snapshot
+from cgexplorer.store.queries.rows import one_snapshot
 from tests.export.bundles import cosign, verify_sh
 from tests.fakes.source import MemorySource
 from tests.ingesting import NAME, allow, attest, fetch, sign, signed_image, sigstore, spdx
@@ -226,7 +226,7 @@ def test_what_is_stored_meanwhile_changes_no_answer() -> None:
         connection.close()
 
     make.image("registry.example/early")
-    with snapshot():
+    with one_snapshot():
         before = Image.objects.count()
         writer = threading.Thread(target=add)
         writer.start()

@@ -96,6 +96,18 @@ PAGES = {
     "component": Page(15, ("ecosystem", "path")),
     "versions-csv": Page(3, ask="of=apk/wolfi/libssl3", kind=CSV),
     "versions-json": Page(3, ask="of=apk/wolfi/libssl3", kind=JSON),
+    "api-docs": Page(0),
+    "api-openapi": Page(0, kind=JSON),
+    "api-search": Page(8, ask="q=openssl", kind=JSON),
+    "api-package": Page(3, ("ecosystem", "path"), kind=JSON),
+    "api-images": Page(3, kind=JSON),
+    "api-tags": Page(5, ("name",), kind=JSON),
+    "api-tag": Page(3, ("name", "tag"), kind=JSON),
+    "api-digest": Page(6, DIGEST, kind=JSON),
+    "api-digest-packages": Page(3, DIGEST, kind=JSON),
+    "api-verification": Page(8, DIGEST, kind=JSON),
+    "api-diff": Page(19, ask=f"from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64", kind=JSON),
+    "api-drift": Page(3, kind=JSON),
     "compare": Page(19, ask=f"from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64"),
     "compare-csv": Page(19, ask=f"from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64", kind=CSV),
     "compare-json": Page(19, ask=f"from={NGINX}:1.29.8&to={NGINX}:latest&platform=linux/amd64", kind=JSON),
@@ -319,46 +331,6 @@ def test_what_is_not_there_is_said_in_a_sentence(world: World, client: Client, p
     (said,) = re.findall(r'<p class="lede">(.*?)</p>', response.content.decode())
     assert said.endswith(".")
     assert sentence in said
-
-
-@pytest.mark.parametrize("text", ["UPPER/case:1", "registry.example/a:", "registry.example//a", "a/b@sha256:12"])
-def test_a_malformed_reference_is_explained_and_not_fetched(world: World, client: Client, text: str) -> None:
-    response = client.get(reverse("jump"), {"q": text})
-    assert response.status_code == 404
-    assert reverse("fetch") not in response.content.decode()
-    assert client.post(reverse("fetch"), {"reference": text}).status_code == 400
-
-
-@pytest.mark.parametrize(
-    ("text", "target"),
-    [
-        ("samples.example/nginx:latest", "/images/samples.example/nginx@sha256:"),
-        ("samples.example/nginx", "/images/samples.example/nginx"),
-        ("nginx:1.29.8", "/images/samples.example/nginx@sha256:"),
-        ("pkg:apk/wolfi/libssl3", "/packages/?q=pkg%3Aapk%2Fwolfi%2Flibssl3"),
-        ("openssl < 3.3.2", "/packages/?q=openssl+%3C+3.3.2"),
-        ("openssl", "/packages/?q=openssl"),
-    ],
-)
-def test_the_box_leads_to_what_was_pasted(world: World, client: Client, text: str, target: str) -> None:
-    response = client.get(reverse("jump"), {"q": text})
-    assert response.status_code == 302
-    assert response["Location"].startswith(target)
-
-
-def test_a_digest_alone_leads_to_its_page(world: World, client: Client) -> None:
-    response = client.get(reverse("jump"), {"q": world.digest})
-    assert response["Location"] == reverse("digest", args=[world.name, world.digest])
-
-
-def test_an_unknown_reference_can_be_fetched_and_asking_twice_is_one_fetch(world: World, client: Client) -> None:
-    page = client.get(reverse("jump"), {"q": "registry.example/new:1"})
-    assert reverse("fetch") in page.content.decode()
-    first = client.post(reverse("fetch"), {"reference": "registry.example/new:1"})
-    second = client.post(reverse("fetch"), {"reference": "registry.example/new:1"})
-    assert first.status_code == 302
-    assert first["Location"] == second["Location"]
-    assert client.get(first["Location"]).status_code == 200
 
 
 def test_reverify_shows_its_progress(world: World, client: Client) -> None:

@@ -1,6 +1,7 @@
 """Where is this package? The same answer as the page /packages/."""
 
 import io
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +17,9 @@ from cgexplorer.oci.digest import short
 from cgexplorer.spdx.purl import full_name
 from cgexplorer.spdx.query import QueryError, parse
 from cgexplorer.store.queries.payloads import Damaged
+from cgexplorer.store.queries.rows import one_snapshot
 from cgexplorer.store.queries.search import MAX_EXPORT_ROWS, Answer, Hit, search
-from cgexplorer.store.queries.snapshot import snapshot
-from cgexplorer.web import search_evidence, search_report
+from cgexplorer.web import positions, search_evidence, search_report
 
 
 def add_search_arguments(parser: CommandParser) -> None:
@@ -37,18 +38,26 @@ class Command(StoreCommand):
             help="name, name<version, vers: range, purl or CPE; license:, supplier:, checksum:, role:, type: narrow it",
         )
         add_search_arguments(parser)
+        parser.add_argument("--limit", type=int, default=MAX_EXPORT_ROWS, metavar="N", help="rows, at most 100,000")
+        parser.add_argument("--after", default="", metavar="NEXT", help="begin behind these rows: `next` of an answer")
         parser.add_argument("--evidence", type=Path, metavar="FILE.zip", help="also write the proofs of all hits there")
         parser.add_argument("--format", choices=["table", "csv", "json"], default="table")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        after = positions.parse(options["after"])
+        if not 1 <= options["limit"] <= MAX_EXPORT_ROWS or (options["after"] and after is None):
+            raise CommandError(f"--limit is from 1 to {MAX_EXPORT_ROWS:,}, and --after is `next` of an answer.")
+        if options["evidence"] and (after or options["limit"] < MAX_EXPORT_ROWS):
+            raise CommandError("--evidence is of the whole answer: leave out --limit and --after.")
         try:
-            with snapshot():
+            with one_snapshot():
                 answer = search(
                     parse(options["query"], ecosystem=options["type"]),
                     scope=options["scope"],
                     include_unverified=options["include_unverified"],
                     by_part=options["contains"],
-                    limit=MAX_EXPORT_ROWS,
+                    after=after,
+                    limit=options["limit"],
                 )
                 if target := options["evidence"]:
                     with whole_file(target) as file:
@@ -57,7 +66,8 @@ class Command(StoreCommand):
             raise CommandError(str(error)) from error
         getattr(self, options["format"])(answer)
         if answer.after is not None:
-            self.stderr.write(f"Only the first {MAX_EXPORT_ROWS:,} rows are shown; narrow the search.")
+            behind = shlex.quote(positions.text(answer.after))
+            self.stderr.write(f"Only {len(answer.hits):,} rows are shown; go on with --after {behind}")
 
     def json(self, answer: Answer) -> None:
         self.stdout.write(search_report.as_json(answer).decode())

@@ -7,9 +7,10 @@ import json
 from collections.abc import Iterator
 
 import msgspec
-from django.db import connection
+from django.db import connections
 
 from cgexplorer.spdx.query import Scope
+from cgexplorer.store import replica
 from cgexplorer.store.queries.rows import rows
 
 MAX_BLIND = 200  # digests without a verified SBOM that one answer lists; all are counted
@@ -85,7 +86,7 @@ def looked(scope: Scope, *, include_unverified: bool) -> Iterator[Looked]:
         f"""ARRAY(SELECT DISTINCT encode(s.document_id, 'hex') {_SEARCHED_SBOMS} AND {allowed} ORDER BY 1),
         ARRAY(SELECT DISTINCT coalesce(e.state, 'unsigned') {_SEARCHED_SBOMS} AND {allowed} ORDER BY 1)""",
     )
-    with connection.chunked_cursor() as cursor:
+    with connections[replica.alias()].chunked_cursor() as cursor:
         cursor.execute(sql)
         while found := cursor.fetchmany(1000):
             for image, tags, digest, platform, *facts, could_be, manifest, sboms, states in found:
