@@ -102,7 +102,7 @@ def write(fleet: Fleet) -> None:
     _copy(Evidence, ("id", "manifest_id", "image_id", "fingerprint"), _evidence(fleet), **_EVIDENCE)
     _copy(Sbom, ("id", "manifest_id", "evidence_id", "image_id"), _sboms(fleet), **_SBOM)
     _copy(SbomPackages, ("sbom_id", "image_id", "searchable", "package_ids"), _contents(fleet, chosen))
-    _copy(SbomDetail, ("sbom_id", "packages", "files", "document"), _details(fleet, chosen))
+    _copy(SbomDetail, ("sbom_id", "image_id", "packages", "files", "document"), _details(fleet, chosen))
     _copy(PackageImage, ("package_id", "image_id", "first_sbom_id"), _packages_of_images(fleet, chosen))
     _copy(ComponentImage, ("component_id", "image_id"), _components_of_images(chosen))
     with connection.cursor() as cursor:
@@ -263,7 +263,7 @@ def _details(fleet: Fleet, chosen: list[list[int]]) -> Iterator[Row]:
         if build == fleet.builds - 1:
             elements = tuple(_element(one, version_of(version_in(build, one))) for one in chosen[image - 1])
             encoded = blobs.encode(_document(elements))
-            yield number, encoded.packages, encoded.files, encoded.document
+            yield number, image, encoded.packages, encoded.files, encoded.document
 
 
 def _document(elements: tuple[spdx.Package, ...]) -> spdx.Document:

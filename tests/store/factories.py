@@ -71,7 +71,7 @@ def manifest(of: Image, seed: str = "", *, platform: str = "linux/amd64", is_ind
 def index(of: Image, *children: Manifest, seed: str = "") -> Manifest:
     made = manifest(of, seed, is_index=True)
     for position, child in enumerate(children):
-        IndexEntry.objects.create(index=made, manifest=child, platform=child.platform, position=position)
+        IndexEntry.objects.create(image=of, index=made, manifest=child, platform=child.platform, position=position)
     return made
 
 
@@ -122,6 +122,7 @@ def run(of: Manifest, *, state: str = "verified", **fields) -> VerificationRun:
 
 def verdict(of: Evidence, in_run: VerificationRun, *, state: str = "verified", **fields) -> VerdictRow:
     return VerdictRow.objects.create(
+        image_id=in_run.image_id,
         run=in_run,
         evidence=of,
         state=state,

@@ -56,6 +56,8 @@ DAMAGE = {
         "INSERT INTO store_tagmove (image_id, name, manifest_id, moved_at)"
         " SELECT image_id, name, manifest_id, moved_at FROM store_tagmove"
     ),
+    "what belongs to one image says which": "UPDATE store_sbomdetail SET image_id = image_id + 1",
+    "intarray, whose operators hide the indexes of packages, is not installed": "CREATE EXTENSION intarray",
     "a tag, its moves and an index's entries stay within their image": "UPDATE store_tag SET image_id = image_id + 1",
     "each change of a saved search's answer has its event": "UPDATE store_savedanswer SET changes = changes + 1",
     "an import that found nothing new appended no run": "UPDATE store_verificationrun SET trigger = 'ingest'",

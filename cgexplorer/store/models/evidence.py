@@ -6,6 +6,7 @@ from django.contrib.postgres.indexes import HashIndex
 from django.db import models
 
 from cgexplorer.oci.evidence import Kind
+from cgexplorer.store.models.image import OF_ITS_OWNER
 
 
 class Payload(models.Model):
@@ -115,6 +116,7 @@ class VerificationRun(models.Model):
 class VerdictRow(models.Model):
     """What one run said of one piece of evidence, with every check. Append-only, enforced by a trigger."""
 
+    image = models.ForeignKey("store.Image", **OF_ITS_OWNER)
     run = models.ForeignKey(VerificationRun, models.CASCADE, related_name="verdicts")
     evidence = models.ForeignKey(Evidence, models.CASCADE, related_name="verdicts")
     state = models.CharField(max_length=24)

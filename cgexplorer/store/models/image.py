@@ -1,6 +1,13 @@
 """Registries, images (repositories), tags and manifests."""
 
+from typing import Any
+
 from django.db import models
+
+# That of the row it belongs to, so that rows can be spread over machines by their image; nobody asks by it alone.
+OF_ITS_OWNER: dict[str, Any] = {
+    "on_delete": models.DO_NOTHING, "db_constraint": False, "db_index": False, "related_name": "+",
+}  # fmt: skip
 
 
 class Registry(models.Model):
@@ -62,6 +69,7 @@ class Manifest(models.Model):
 class IndexEntry(models.Model):
     """An index names a manifest for a platform."""
 
+    image = models.ForeignKey(Image, **OF_ITS_OWNER)
     index = models.ForeignKey(Manifest, models.CASCADE, related_name="entries")
     manifest = models.ForeignKey(Manifest, models.CASCADE, related_name="parents")
     platform = models.CharField(max_length=64)

@@ -5,6 +5,8 @@ from django.contrib.postgres.indexes import GinIndex
 from django.db import models
 from django.db.models import Q
 
+from cgexplorer.store.models.image import OF_ITS_OWNER
+
 
 class Sbom(models.Model):
     id = models.AutoField(primary_key=True)
@@ -64,6 +66,7 @@ class SbomPackages(models.Model):
 
 class SbomGraph(models.Model):
     sbom = models.OneToOneField(Sbom, models.CASCADE, primary_key=True, related_name="graph")
+    image = models.ForeignKey("store.Image", **OF_ITS_OWNER)
     data = models.BinaryField()  # spdx.graph encoding, zstd; 2.5 bytes an edge
 
     def __str__(self) -> str:
@@ -74,6 +77,7 @@ class SbomDetail(models.Model):
     """What rows do not hold: every element with its SPDXID, CPEs, download location … msgpack, zstd."""
 
     sbom = models.OneToOneField(Sbom, models.CASCADE, primary_key=True, related_name="detail")
+    image = models.ForeignKey("store.Image", **OF_ITS_OWNER)
     packages = models.BinaryField()  # tuple[spdx.Package, …]
     files = models.BinaryField()  # tuple[spdx.File, …] in blocks
     document = models.BinaryField()  # the rest of spdx.Document

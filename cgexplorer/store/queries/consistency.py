@@ -104,6 +104,16 @@ RULES = {
             FROM store_tagmove WINDOW tag AS (PARTITION BY image_id, name ORDER BY id)) v
         WHERE v.previous_id IS DISTINCT FROM v.before
         OR (v.before IS NOT NULL AND v.was IS NOT DISTINCT FROM v.manifest_id)""",
+    "what belongs to one image says which": """
+        SELECT t.id FROM store_indexentry t JOIN store_manifest o ON o.id = t.index_id WHERE t.image_id <> o.image_id
+        UNION ALL SELECT t.id FROM store_verdictrow t JOIN store_verificationrun o ON o.id = t.run_id
+            WHERE t.image_id <> o.image_id
+        UNION ALL SELECT o.id FROM store_sbom o LEFT JOIN store_sbomgraph g ON g.sbom_id = o.id
+            LEFT JOIN store_sbomdetail d ON d.sbom_id = o.id LEFT JOIN store_sbompackages p ON p.sbom_id = o.id
+            WHERE o.image_id <> ANY(ARRAY[g.image_id, d.image_id, p.image_id])""",
+    "intarray, whose operators hide the indexes of packages, is not installed": """
+        SELECT e.oid FROM pg_extension e JOIN pg_namespace n ON n.oid = e.extnamespace
+        WHERE e.extname = 'intarray' AND n.nspname = ANY(current_schemas(false))""",
     "a tag, its moves and an index's entries stay within their image": """
         SELECT t.id FROM store_tag t JOIN store_manifest m ON m.id = t.manifest_id WHERE m.image_id <> t.image_id
         UNION ALL SELECT v.id FROM store_tagmove v JOIN store_manifest m ON m.id = v.manifest_id

@@ -54,7 +54,9 @@ def entries(index: Manifest, children: list[tuple[str, Manifest]]) -> None:
     lock(index.image)
     IndexEntry.objects.bulk_create(
         [
-            IndexEntry(index=index, manifest=child, platform=storable(platform, 64), position=position)
+            IndexEntry(
+                image_id=index.image_id, index=index, manifest=child, platform=storable(platform, 64), position=position
+            )
             for position, (platform, child) in enumerate(children)
         ],
         ignore_conflicts=True,

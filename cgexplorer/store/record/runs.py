@@ -64,6 +64,7 @@ def _nothing_new(manifest: Manifest, unit: Unit, rows: list[tuple[Evidence, Judg
 def _verdict(run: VerificationRun, evidence: Evidence, judged: Judged) -> VerdictRow:
     verdict = judged.verdict
     return VerdictRow(
+        image_id=run.image_id,
         run=run,
         evidence=evidence,
         state=verdict.state,

@@ -22,10 +22,10 @@ WITH contents AS (
     INSERT INTO store_sbompackages (sbom_id, image_id, searchable, package_ids)
     VALUES (%(sbom)s, %(image)s, false, %(ids)s::int[])
 ), graph AS (
-    INSERT INTO store_sbomgraph (sbom_id, data) VALUES (%(sbom)s, %(graph)s)
+    INSERT INTO store_sbomgraph (sbom_id, image_id, data) VALUES (%(sbom)s, %(image)s, %(graph)s)
 ), detail AS (
-    INSERT INTO store_sbomdetail (sbom_id, packages, files, document)
-    VALUES (%(sbom)s, %(packages)s, %(files)s, %(document)s)
+    INSERT INTO store_sbomdetail (sbom_id, image_id, packages, files, document)
+    VALUES (%(sbom)s, %(image)s, %(packages)s, %(files)s, %(document)s)
 ), first AS (
     INSERT INTO store_packageimage (package_id, image_id, first_sbom_id)
     SELECT unnest(%(ids)s::int[]), %(image)s, %(sbom)s ON CONFLICT DO NOTHING RETURNING package_id
