@@ -10,8 +10,12 @@ import math
 import resource
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import IO
 
 from cgexplorer import stopping
 
@@ -32,16 +36,18 @@ def run(task: str, raw: bytes, timeout_s: float) -> bytes:
     """
     command = [sys.executable, "-W", "ignore", "-m", _MODULE, task, str(math.ceil(timeout_s))]
     until = time.monotonic() + timeout_s
-    with subprocess.Popen(  # noqa: S603 our own interpreter and module, no words from outside
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=_ROOT
-    ) as process:
+    # A file, because communicate() of CPython 3.13.0 stops sending at its first timeout, and the reader would wait.
+    with (
+        _file(raw) as document,
+        subprocess.Popen(  # noqa: S603 our own interpreter and module, no words from outside
+            command, stdin=document, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=_ROOT
+        ) as process,
+    ):
         answer: tuple[bytes, bytes] | None = None
-        unsent: bytes | None = raw
         while answer is None:
             try:
-                answer = process.communicate(unsent, timeout=min(_LOOK_EVERY_S, timeout_s))
+                answer = process.communicate(timeout=min(_LOOK_EVERY_S, timeout_s))
             except subprocess.TimeoutExpired:
-                unsent = None  # the first call goes on sending it
                 if time.monotonic() > until or stopping.current()():
                     process.kill()
                     stopping.check()
@@ -52,6 +58,14 @@ def run(task: str, raw: bytes, timeout_s: float) -> bytes:
         reason = lines[-1][:300] if lines else f"exit code {process.returncode}"
         raise WorkerError(f"The reader gave no answer for this document: {reason}.")
     return said
+
+
+@contextmanager
+def _file(raw: bytes) -> Iterator[IO[bytes]]:
+    with tempfile.TemporaryFile() as document:
+        document.write(raw)
+        document.seek(0)
+        yield document
 
 
 def main(arguments: list[str]) -> int:
