@@ -53,8 +53,8 @@ def build_history(text: str, platform: str = "", count: int = 10) -> BuildHistor
 def _builds(manifests: list[Manifest]) -> list[Build]:
     sboms = [compare.sbom_of(manifest) for manifest in manifests]
     sides = [
-        Side(reference="", digest=manifest.digest, packages=compare.packages_of(sbom))
-        for manifest, sbom in zip(manifests, sboms, strict=True)
+        Side(reference="", digest=manifest.digest, packages=found)
+        for manifest, found in zip(manifests, compare.packages_of_each(sboms), strict=True)
     ]
     builds = []
     for place, (manifest, sbom) in enumerate(zip(manifests, sboms, strict=True)):

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
-from django.db.models import Case, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, IntegerField, Q, Value, When
 
 from cgexplorer import compare as comparison
 from cgexplorer.compare import ComparedPackage, Difference, Side
@@ -44,6 +44,14 @@ class Compared(msgspec.Struct, frozen=True):
         return self.sbom_state.replace("-", " ")
 
 
+class _Attached(msgspec.Struct, frozen=True):
+    """What is read of a manifest's evidence beside its SBOM."""
+
+    signature: Evidence | None
+    provenance: Evidence | None
+    configuration: Evidence | None
+
+
 class Comparison(msgspec.Struct, frozen=True):
     before: Compared
     after: Compared
@@ -60,11 +68,13 @@ def compare(before: str, after: str, platform: str = "", to_platform: str = "") 
     roots = references.manifest(before), references.manifest(after)
     choices = [references.platforms(root) for root in roots]
     chosen = _platform(before, after, choices, platform, to_platform)
+    attached = _attached([choice[name] for choice, name in zip(choices, chosen, strict=True)])
     sides = [
-        _compared(text, root, choice, name)
+        _compared(text, root, choice, name, attached)
         for text, root, choice, name in zip((before, after), roots, choices, chosen, strict=True)
     ]
-    filled = [_side(side) for side in sides]
+    listed = packages_of_each([side.sbom for side in sides])
+    filled = [_side(side, found, attached[side.manifest.pk]) for side, found in zip(sides, listed, strict=True)]
     difference = comparison.compare(*filled)
     warnings = (*difference.warnings, *(warning for side in sides for warning in _warnings(side)))
     difference = msgspec.structs.replace(difference, warnings=warnings)
@@ -102,7 +112,9 @@ def _is_missing(choices: list[dict[str, Manifest]], platform: str) -> bool:
     return any(choice[platform].problem for choice in choices)
 
 
-def _compared(text: str, root: Manifest, choice: dict[str, Manifest], platform: str) -> Compared:
+def _compared(
+    text: str, root: Manifest, choice: dict[str, Manifest], platform: str, attached: dict[int, _Attached]
+) -> Compared:
     manifest = choice[platform]
     sbom = sbom_of(manifest)
     if sbom is None and Sbom.objects.filter(manifest=manifest, pruned_at__isnull=False).exists():
@@ -116,7 +128,7 @@ def _compared(text: str, root: Manifest, choice: dict[str, Manifest], platform: 
         manifest=manifest,
         platforms=tuple(choice),
         sbom=sbom,
-        signature=_evidence(manifest).filter(kind=Kind.SIGNATURE).first(),
+        signature=attached[manifest.pk].signature,
     )
 
 
@@ -140,48 +152,70 @@ def _verified_first(field: str) -> Case:
     )
 
 
-def _evidence(manifest: Manifest) -> QuerySet[Evidence]:
-    """Readable evidence of a manifest, the most trusted first."""
-    return (
-        Evidence.objects.filter(manifest=manifest, state__in=_READABLE)
-        .select_related("payload", "verdict")
+def _attached(manifests: list[Manifest]) -> dict[int, _Attached]:
+    """By manifest (id): of each kind the most trusted evidence that can be read. Payloads only of those chosen."""
+    found = (
+        Evidence.objects.filter(manifest__in=manifests, state__in=_READABLE)
         .order_by(_verified_first("state"), "-pk")
+        .values_list("manifest_id", "pk", "kind", "predicate_type")
     )
+    first: dict[tuple[int, str], int] = {}
+    for manifest, key, kind, predicate_type in found:
+        if kind == Kind.SIGNATURE:
+            first.setdefault((manifest, "signature"), key)
+        if predicate_type in PROVENANCE_TYPES:
+            first.setdefault((manifest, "provenance"), key)
+        if predicate_type == APKO:
+            first.setdefault((manifest, "configuration"), key)
+    chosen = Evidence.objects.select_related("payload", "verdict").in_bulk(first.values()) if first else {}
+    return {
+        manifest.pk: _Attached(
+            **{name: chosen.get(first.get((manifest.pk, name), 0)) for name in _Attached.__struct_fields__}
+        )
+        for manifest in manifests
+    }
 
 
-def _side(side: Compared) -> Side:
-    found = packages_of(side.sbom)
-    provenance = _evidence(side.manifest).filter(predicate_type__in=PROVENANCE_TYPES).first()
-    configuration = _evidence(side.manifest).filter(predicate_type=APKO).first()
-    signer = side.signature or provenance or configuration or (side.sbom.evidence if side.sbom else None)
+def _side(side: Compared, found: tuple[ComparedPackage, ...], attached: _Attached) -> Side:
+    signer = (
+        attached.signature
+        or attached.provenance
+        or attached.configuration
+        or (side.sbom.evidence if side.sbom else None)
+    )
     return Side(
         reference=side.reference,
         digest=side.manifest.digest,
         platform=side.manifest.platform or None,
         packages=found,
-        config={**_image_configuration(side.manifest), **_apko_configuration(configuration)},
-        provenance=_provenance(provenance, found),
+        config={**_image_configuration(side.manifest), **_apko_configuration(attached.configuration)},
+        provenance=_provenance(attached.provenance, found),
         signer=(signer.identity or None) if signer else None,
         generator=side.sbom.generator if side.sbom else "",
         platforms=side.platforms if side.root.is_index else (),
     )
 
 
-def packages_of(sbom: Sbom | None) -> tuple[ComparedPackage, ...]:
-    """By its rows; by its document when they were pruned."""
-    if sbom is None:
-        return ()
-    if not sbom.indexed:
-        return _packages_read(sbom)
+def packages_of_each(sboms: Sequence[Sbom | None]) -> list[tuple[ComparedPackage, ...]]:
+    """By their rows, asked once for what they share; by the document where rows were pruned."""
+    ids = {key for sbom in sboms if sbom is not None and sbom.indexed for key in sbom.packages.package_ids}
     found = rows(
-        """SELECT c.ecosystem, c.namespace, c.name, p.version, p.arch, coalesce(l.expression, '')
+        """SELECT p.id, c.ecosystem, c.namespace, c.name, p.version, p.arch, coalesce(l.expression, '')
         FROM store_package p JOIN store_component c ON c.id = p.component_id
         LEFT JOIN store_license l ON l.id = p.license_id WHERE p.id = ANY(%s::int[])""",
-        [sbom.packages.package_ids],
+        [sorted(ids)],
     )
+    known = {key: ComparedPackage(*row) for key, *row in found}
+    return [_packages_of(sbom, known) if sbom is not None else () for sbom in sboms]
+
+
+def _packages_of(sbom: Sbom, known: dict[int, ComparedPackage]) -> tuple[ComparedPackage, ...]:
+    if not sbom.indexed:
+        return _packages_read(sbom)
+    found = tuple(known[key] for key in sbom.packages.package_ids if key in known)
     if len(found) < len(sbom.packages.package_ids):  # pruned since the ids were read
         return _packages_read(Sbom.objects.get(pk=sbom.pk))
-    return tuple(ComparedPackage(*row) for row in found)
+    return found
 
 
 def _packages_read(sbom: Sbom) -> tuple[ComparedPackage, ...]:

@@ -102,5 +102,5 @@ def believed_sboms(manifests: Iterable[int]) -> Mapping[int, Sbom]:
 
 
 def compared(was: Sbom, now: Sbom) -> Difference:
-    sides = [Side(reference="", digest="", packages=compare.packages_of(sbom)) for sbom in (was, now)]
+    sides = [Side(reference="", digest="", packages=found) for found in compare.packages_of_each([was, now])]
     return comparison.compare(*sides)
