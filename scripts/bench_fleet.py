@@ -73,6 +73,7 @@ def measured(millions: float, *, kept: bool = False) -> dict[str, float]:
 def answers(fleet: Fleet) -> dict[str, float]:
     found = {
         "bytes an occurrence, arrays and their index": _bytes(fleet, "sbompackages"),
+        "bytes an occurrence, with rollups": _bytes(fleet, "sbompackages", "packageimage", "componentimage"),
         "bytes an occurrence, with rollups and identities": _bytes(
             fleet, "sbompackages", "packageimage", "componentimage", "package", "component"
         ),
@@ -142,7 +143,7 @@ def questions(fleet: Fleet) -> dict[str, Question]:
     """What pages ask. Common is one of the packages in a third of the images; typical, in a twentieth of them; rare,
     in one."""
     from cgexplorer.spdx.query import parse
-    from cgexplorer.store.models import Manifest, Sbom
+    from cgexplorer.store.models import Sbom
     from cgexplorer.store.queries import compare, contents, package_names, universe
     from cgexplorer.store.queries.search import search
     from scripts import fleet as fleets
@@ -171,9 +172,8 @@ def questions(fleet: Fleet) -> dict[str, Question]:
         return contents.listing(Sbom.objects.get(pk=of_image(run)), contents.Wanted(sort="version"))
 
     def compared(run: int) -> object:
-        after = Manifest.objects.select_related("image").get(pk=of_image(run))
-        before = Manifest.objects.get(pk=max(1, after.pk - 1))
-        return compare.compare(f"{after.image.name}@{before.digest}", f"{after.image.name}@{after.digest}")
+        image, newest = 1 + run * 7 % fleet.images, fleet.builds - 1
+        return compare.compare(fleets.reference(image, max(0, newest - 1)), fleets.reference(image, newest))
 
     return {
         "rare purl, current tags": lambda run: search(parse(f"pkg:apk/wolfi/{rare(run)}")),

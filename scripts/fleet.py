@@ -232,7 +232,15 @@ def _builds(fleet: Fleet) -> Iterator[tuple[int, int, int]]:
 def _manifests(fleet: Fleet) -> Iterator[Row]:
     for number, image, build in _builds(fleet):
         made = NOW - dt.timedelta(days=fleet.builds - build)
-        yield number, image, f"sha256:{_sha(f'{image} {build}').hex()}", made, made
+        yield number, image, digest_of(image, build), made, made
+
+
+def digest_of(image: int, build: int) -> str:
+    return f"sha256:{_sha(f'{image} {build}').hex()}"
+
+
+def reference(image: int, build: int) -> str:
+    return f"fleet.example/team/app-{image}@{digest_of(image, build)}"
 
 
 def _tags(fleet: Fleet) -> Iterator[Row]:
