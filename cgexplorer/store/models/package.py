@@ -34,13 +34,13 @@ class Component(models.Model):
 class Package(models.Model):
     id = models.AutoField(primary_key=True)
     identity = models.UUIDField(unique=True)  # blake2b-128 of the canonical fields
-    component = models.ForeignKey(Component, models.CASCADE, related_name="packages")
+    component = models.ForeignKey(Component, models.CASCADE, related_name="packages", db_index=False)  # package_range
     version = models.TextField()
     version_key = models.BinaryField(null=True)  # byte-comparable; null when no comparator understands the version
     arch = models.CharField(max_length=32, blank=True)
     role = models.CharField(max_length=20)  # spdx.Role
     purl = models.TextField(blank=True)
-    license = models.ForeignKey(License, models.PROTECT, null=True)
+    license = models.ForeignKey(License, models.PROTECT, null=True, db_index=False)  # package_license is one
     supplier = models.TextField(blank=True)
     checksum = models.BinaryField(null=True)  # sha256, else sha1, of the package
     built_from = models.TextField(blank=True)  # source package: libssl3 is built from openssl
@@ -83,7 +83,7 @@ class ComponentImage(models.Model):
     """Insert-only rollup: this image has, or had, a package of this component."""
 
     pk = models.CompositePrimaryKey("component_id", "image_id")
-    component = models.ForeignKey(Component, models.CASCADE)
+    component = models.ForeignKey(Component, models.CASCADE, db_index=False)  # the primary key is one
     image = models.ForeignKey("store.Image", models.CASCADE)
 
     def __str__(self) -> str:
@@ -92,7 +92,7 @@ class ComponentImage(models.Model):
 
 class PackageImage(models.Model):
     pk = models.CompositePrimaryKey("package_id", "image_id")
-    package = models.ForeignKey(Package, models.CASCADE)
+    package = models.ForeignKey(Package, models.CASCADE, db_index=False)  # the primary key is one
     image = models.ForeignKey("store.Image", models.CASCADE)
     first_sbom = models.ForeignKey("store.Sbom", models.CASCADE, related_name="+")
 
