@@ -42,10 +42,12 @@ class Relationship(msgspec.Struct, frozen=True):
     kind: str
     target: str
     comment: str
+    source_is_here: bool  # whether the document has this end
+    target_is_here: bool
 
 
 class Element(msgspec.Struct, frozen=True):
-    what: str  # package, file, snippet, extracted licence, component
+    what: str  # document, package, file, snippet, extracted licence, component
     name: str
     leaves: tuple[Leaf, ...]
     annotations: tuple[Annotation, ...]
@@ -64,7 +66,7 @@ def heading(raw: bytes) -> Heading:
     """All but the lists of elements. Raises NotIndexable when the bytes are no JSON object."""
     tree = _tree(raw)
     return Heading(
-        leaves=_leaves({key: value for key, value in tree.items() if key not in _HEADING_LEAVES_OUT}),
+        leaves=_leaves(_of_heading(tree)),
         snippets=tuple(filter(None, (_text(one.get("SPDXID")) for one in _objects(tree.get("snippets"))))),
         licenses=tuple(
             filter(None, (_text(one.get("licenseId")) for one in _objects(tree.get("hasExtractedLicensingInfos"))))
@@ -82,19 +84,29 @@ def element(raw: bytes, identifier: str) -> Element | None:
     """The first element with this SPDXID, licenseId or bom-ref, or at this JSON pointer. Raises NotIndexable."""
     tree = _tree(raw)
     pointed = _at(tree, identifier) if identifier.startswith("#/") else None
+    if identifier and identifier == tree.get("SPDXID"):
+        return _told(tree, identifier, "document", _of_heading(tree), tree)
     for what, one in _elements(tree):
         if one is pointed or (pointed is None and _identifier(one) == identifier):
-            related = [one for one in _relationships(tree) if identifier in (one.source, one.target)]
-            hidden = ("annotations", "components")
-            return Element(
-                what=what,
-                name=_text(one.get("name") or one.get("fileName") or ""),
-                leaves=_leaves({key: value for key, value in one.items() if key not in hidden}),
-                annotations=tuple(_noted(one.get("annotations"), identifier)),
-                relationships=tuple(related[:MAX_RELATIONSHIPS]),
-                relationship_count=len(related),
-            )
+            fields = {key: value for key, value in one.items() if key not in ("annotations", "components")}
+            return _told(tree, identifier, what, fields, one)
     return None
+
+
+def _told(tree: dict[str, Any], identifier: str, what: str, fields: dict[str, Any], one: dict[str, Any]) -> Element:
+    related = [edge for edge in _relationships(tree) if identifier in (edge.source, edge.target)]
+    return Element(
+        what=what,
+        name=_text(one.get("name") or one.get("fileName") or ""),
+        leaves=_leaves(fields),
+        annotations=tuple(_noted(one.get("annotations"), identifier)),
+        relationships=tuple(related[:MAX_RELATIONSHIPS]),
+        relationship_count=len(related),
+    )
+
+
+def _of_heading(tree: dict[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in tree.items() if key not in _HEADING_LEAVES_OUT}
 
 
 def _tree(raw: bytes) -> dict[str, Any]:
@@ -167,14 +179,20 @@ def _noted(value: Any, about: str) -> Iterator[Annotation]:
 
 
 def _relationships(tree: dict[str, Any]) -> Iterator[Relationship]:
+    here = {_text(tree.get("SPDXID")), *(_identifier(one) for _, one in _elements(tree))} - {""}
+    for source, kind, target, comment in _stated(tree):
+        yield Relationship(source, kind, target, comment, source in here, target in here)
+
+
+def _stated(tree: dict[str, Any]) -> Iterator[tuple[str, str, str, str]]:
     for one in _objects(tree.get("relationships")):
-        fields = ("spdxElementId", "relationshipType", "relatedSpdxElement", "comment")
-        yield Relationship(*(_text(one.get(field)) for field in fields))
+        kind, comment = _text(one.get("relationshipType")), _text(one.get("comment"))
+        yield _text(one.get("spdxElementId")), kind, _text(one.get("relatedSpdxElement")), comment
     for one in _objects(tree.get("dependencies")):
-        for kind, key in (("dependsOn", "dependsOn"), ("provides", "provides")):
-            targets = one.get(key)
+        for kind in ("dependsOn", "provides"):
+            targets = one.get(kind)
             for target in targets if isinstance(targets, list) else ():
-                yield Relationship(_text(one.get("ref")), kind, _text(target), "")
+                yield _text(one.get("ref")), kind, _text(target), ""
 
 
 def _leaves(value: dict[str, Any]) -> tuple[Leaf, ...]:

@@ -189,6 +189,20 @@ def test_a_tag_value_file_is_read_for_its_page_too(client: Client) -> None:
     assert "noted by hand" in page(client, imported(text), "sbom")
 
 
+def test_only_ends_that_the_document_has_are_links(client: Client) -> None:
+    ends = ("SPDXRef-File", "SPDXRef-DOCUMENT", "NOASSERTION", "DocumentRef-d:SPDXRef-x", "SPDXRef-gone")
+    sbom = imported(WHOLE | {"relationships": [RELATIONSHIP | {"relatedSpdxElement": end} for end in ends]})
+    text = page(client, sbom, "element", id="SPDXRef-Package")
+    assert [end for end in ends if f"?{urlencode({'id': end})}" in text] == ["SPDXRef-File", "SPDXRef-DOCUMENT"]
+    assert [end for end in ends if end not in text] == []
+    assert "d comment" in page(client, sbom, "element", id="SPDXRef-DOCUMENT")
+
+
+def test_an_element_of_very_many_values_says_that_some_are_left_out(client: Client) -> None:
+    sbom = imported(WHOLE | {"packages": [PACKAGE | {"attributionTexts": [f"a{one}" for one in range(3000)]}]})
+    assert "The first 2,000 values" in page(client, sbom, "element", id="SPDXRef-Package")
+
+
 def test_an_element_that_is_not_there_is_not_found(client: Client) -> None:
     sbom = imported()
     address = reverse("element", args=[sbom.image.name, sbom.manifest.digest])
