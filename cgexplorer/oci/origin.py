@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from threading import BoundedSemaphore, Lock
 from urllib.parse import SplitResult, urlsplit
@@ -15,6 +16,7 @@ from cgexplorer.oci.wire import Wire
 
 PARALLEL_PER_HOST = 3
 KEEP_IDLE_S = 5.0
+_UNUSUAL = re.compile(r"[\x00-\x20\x7f\\]")
 _DEFAULT_PORT = {"http": 80, "https": 443}
 
 
@@ -61,7 +63,7 @@ def netloc(scheme: str, host: str, port: int) -> str:
 
 def split(url: str) -> tuple[str, str, int, SplitResult]:
     """Scheme, host, port and the parts of a URL that a server may have written. `Refused` for anything unusual."""
-    if len(url) > 8192 or not url.isascii() or any(c <= " " or c == "\x7f" for c in url) or "\\" in url:
+    if len(url) > 8192 or not url.isascii() or _UNUSUAL.search(url):
         raise Refused("A registry sent an address that is not a proper URL.")
     try:
         parts = urlsplit(url)

@@ -48,7 +48,7 @@ def lock(image: Image) -> None:
         cursor.execute("SELECT pg_advisory_xact_lock(%s, %s)", [0x6367, image.pk % (1 << 31)])
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def entries(index: Manifest, children: list[tuple[str, Manifest]]) -> None:
     """The (platform, manifest) pairs that an index names, in its order. An index's bytes never change, nor do these."""
     lock(index.image)

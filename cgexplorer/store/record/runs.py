@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from typing import TYPE_CHECKING, Any
 
+from django.db import connection
+
 from cgexplorer.store.models import Evidence, Manifest, VerdictRow, VerificationRun
 from cgexplorer.store.record import payloads
 from cgexplorer.store.record.text import as_json, storable
@@ -13,12 +15,24 @@ from cgexplorer.verify.verdict import State
 if TYPE_CHECKING:
     from cgexplorer.store.record.unit import Judged, Occasion, Unit
 
+# The one points to the other: whichever is written first has to be written to again.
+_NEWEST_VERDICTS = """
+UPDATE store_evidence SET verdict_id = newest.verdict
+FROM unnest(%s::bigint[], %s::bigint[]) AS newest(evidence, verdict) WHERE id = newest.evidence
+"""
+
 
 def append(
-    manifest: Manifest, unit: Unit, rows: list[tuple[Evidence, Judged]], occasion: Occasion, now: dt.datetime
+    manifest: Manifest,
+    unit: Unit,
+    rows: list[tuple[Evidence, Judged]],
+    occasion: Occasion,
+    now: dt.datetime,
+    *,
+    is_first: bool,
 ) -> VerificationRun | None:
     """Append a run with a verdict for each piece of evidence. An import that finds what is known appends none."""
-    if occasion.trigger == "ingest" and _nothing_new(manifest, unit, rows):
+    if occasion.trigger == "ingest" and not is_first and _nothing_new(manifest, unit, rows):
         for evidence, _ in rows:
             evidence.save(update_fields=["observed_at"])
         return None
@@ -36,9 +50,24 @@ def append(
         tools=occasion.tools,
         trust_root_id=occasion.trust_root_id,
     )
-    verdicts = VerdictRow.objects.bulk_create([_verdict(run, evidence, judged) for evidence, judged in rows])
+    verdicts = [_verdict(run, evidence, judged) for evidence, judged in rows]
+    newest = {}  # evidence → its newest answer; what could not be checked leaves the last one, with its date
     for (evidence, judged), verdict in zip(rows, verdicts, strict=True):
-        _copy_to_evidence(evidence, judged, verdict)
+        if verdict.state != State.COULD_NOT_CHECK or evidence.state in ("", State.COULD_NOT_CHECK):
+            _copy_to_evidence(evidence, judged, verdict)
+            newest[evidence.fingerprint] = verdict
+    by_print = {evidence.fingerprint: evidence for evidence, _ in rows}
+    new = [evidence for evidence in by_print.values() if evidence.pk is None]
+    Evidence.objects.bulk_create(new)
+    VerdictRow.objects.bulk_create(verdicts)
+    for evidence in by_print.values():
+        evidence.verdict = newest.get(evidence.fingerprint, evidence.verdict)
+        if evidence not in new:
+            evidence.save()
+    if new:
+        pairs = [(evidence.pk, evidence.verdict_id) for evidence in new]
+        with connection.cursor() as cursor:
+            cursor.execute(_NEWEST_VERDICTS, [list(column) for column in zip(*pairs, strict=True)])
     _copy_to_manifest(manifest, run)
     return run
 
@@ -85,16 +114,12 @@ def _verdict(run: VerificationRun, evidence: Evidence, judged: Judged) -> Verdic
 
 
 def _copy_to_evidence(evidence: Evidence, judged: Judged, row: VerdictRow) -> None:
-    if row.state == State.COULD_NOT_CHECK and evidence.state not in ("", State.COULD_NOT_CHECK):
-        evidence.save(update_fields=["observed_at", "sbom"])  # the last verdict stays, with its date
-        return
-    evidence.state, evidence.reason, evidence.verdict = row.state, row.reason, row
+    evidence.state, evidence.reason = row.state, row.reason
     evidence.kind = judged.verdict.kind
     evidence.predicate_type, evidence.identity, evidence.issuer = row.predicate_type, row.identity, row.issuer
     evidence.signed_at, evidence.log_index = row.signed_at, _log_index(judged)
     if judged.verdict.statement is not None:
         evidence.payload_id = payloads.key(judged.verdict.statement.payload)
-    evidence.save()
 
 
 def _log_index(judged: Judged) -> int | None:

@@ -127,13 +127,13 @@ def fail(item: SyncItem, reason: str) -> None:
     _end_item(item)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def _end_item(item: SyncItem) -> None:
     item.save(update_fields=["state", "verdict", "manifests", "reason"])
     end_if_done(item.sync)
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def end_if_done(sync: Sync) -> None:
     locked = Sync.objects.select_for_update().get(pk=sync.pk)
     if locked.looked_at is None or locked.finished_at is not None or locked.items.filter(state="todo").exists():

@@ -13,7 +13,7 @@ from cgexplorer.store.record import drift, saved_searches
 from cgexplorer.store.record.images import lock, refresh_searchable
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def observe(image: Image, found: Mapping[str, Manifest], now: dt.datetime) -> list[str]:
     """Tag → manifest, as the source answered at `now`. Gives the names that are new or moved.
 
@@ -44,7 +44,7 @@ def observe(image: Image, found: Mapping[str, Manifest], now: dt.datetime) -> li
     return [move.name for move in moves]
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def gone(image: Image, names: Iterable[str], now: dt.datetime) -> list[str]:
     """These tags are no longer at their source, which answered so at `now`. Gives those that pointed somewhere."""
     lock(image)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import hashlib
 import json
+from collections.abc import Sequence
 from itertools import islice
 
 import msgspec
@@ -63,39 +64,42 @@ class Occasion(msgspec.Struct, frozen=True):
     tools: dict[str, str]
 
 
-@transaction.atomic
+@transaction.atomic(savepoint=False)
 def save(image: Image, unit: Unit, occasion: Occasion, now: dt.datetime) -> tuple[Manifest, VerificationRun | None]:
     """Store it. Answers the manifest, and the run unless the same was known already.
 
     Looking at the same bytes again changes nothing but `observed_at`.
     """
     images.lock(image)
-    known = Manifest.objects.filter(image=image, digest=unit.digest).values_list("pk", flat=True)
-    with saved_searches.watching(image, known, now) as cause:
-        manifest, run = _saved(image, unit, occasion, now)
+    known = Manifest.objects.filter(image=image, digest=unit.digest).first()
+    with saved_searches.watching(image, [known.pk] if known is not None else [], now) as cause:
+        manifest, run = _saved(image, known, unit, occasion, now)
         cause.manifests, cause.run = [manifest.pk], run
-        drift.of_run(run)
+        if known is not None:  # of a new one there is no earlier look, and no tag leads to it yet
+            drift.of_run(run)
     return manifest, run
 
 
-def _saved(image: Image, unit: Unit, occasion: Occasion, now: dt.datetime) -> tuple[Manifest, VerificationRun | None]:
+def _saved(
+    image: Image, known: Manifest | None, unit: Unit, occasion: Occasion, now: dt.datetime
+) -> tuple[Manifest, VerificationRun | None]:
     if occasion.source == "stored":  # nobody looked at the source: nothing about the manifest is news
-        manifest, seen_at = Manifest.objects.get(image=image, digest=unit.digest), None
+        manifest, seen_at = known or Manifest.objects.get(image=image, digest=unit.digest), None
         package_ids = _intern(unit := _without_pruned(manifest, unit))
     else:
         package_ids = _intern(unit)
-        manifest, seen_at = _manifest(image, unit, now), now
-    rows = []
+        manifest, seen_at = _manifest(image, known, unit, now), now
     if unit.file is not None:
         sboms.save(manifest, unit.file, package_ids.get(unit.file.content, []), now)
-    for judged in unit.judged:
-        row = _evidence(manifest, judged, now, seen_at)
+    rows = _evidence(manifest, unit.judged, now, seen_at, is_new=known is None)
+    for row, judged in rows:
         if judged.sbom is not None:
             row.sbom = sboms.save(manifest, judged.sbom, package_ids.get(judged.sbom.content, []), now)
-        rows.append((row, judged))
-    run = runs.append(manifest, unit, rows, occasion, now)
-    sboms.choose_evidence(manifest)
-    images.refresh_searchable(image, [manifest.pk])
+    run = runs.append(manifest, unit, rows, occasion, now, is_first=known is None)
+    if known is not None or any(judged.sbom is not None for judged in unit.judged):
+        sboms.choose_evidence(manifest)
+    if known is not None:  # no tag leads to a new one yet
+        images.refresh_searchable(image, [manifest.pk])
     return manifest, run
 
 
@@ -150,7 +154,7 @@ def _annotations(found: Found) -> str:
     return json.dumps(found.annotations, sort_keys=True)
 
 
-def _manifest(image: Image, unit: Unit, now: dt.datetime) -> Manifest:
+def _manifest(image: Image, manifest: Manifest | None, unit: Unit, now: dt.datetime) -> Manifest:
     known = {
         "media_type": storable(unit.media_type, 127),
         "is_index": unit.is_index,
@@ -162,11 +166,8 @@ def _manifest(image: Image, unit: Unit, now: dt.datetime) -> Manifest:
         "problem": storable(unit.problem, 500),
         "gone_at": None,
     }
-    manifest, created = Manifest.objects.get_or_create(
-        image=image, digest=unit.digest, defaults={**known, "first_seen_at": now, "observed_at": now}
-    )
-    if created:
-        return manifest
+    if manifest is None:  # and nobody else makes it: the image is locked
+        return Manifest.objects.create(image=image, digest=unit.digest, first_seen_at=now, observed_at=now, **known)
     if unit.raw is None and manifest.payload_id is not None:
         known = {}  # what could not be had now was had before, and bytes behind a digest do not change
     elif unit.config is None and manifest.config_id is not None:
@@ -179,23 +180,32 @@ def _manifest(image: Image, unit: Unit, now: dt.datetime) -> Manifest:
     return manifest
 
 
-def _evidence(manifest: Manifest, judged: Judged, now: dt.datetime, seen_at: dt.datetime | None) -> Evidence:
-    found = judged.evidence
-    known = Evidence.objects.filter(manifest=manifest, fingerprint=fingerprint(found)).first()
-    if known is not None:
-        known.observed_at = max(known.observed_at, seen_at or known.observed_at)
-        return known
-    return Evidence.objects.create(
-        image_id=manifest.image_id,
-        manifest=manifest,
-        form=found.form,
-        kind=judged.verdict.kind,
-        carrier=storable(found.manifest, 71),
-        media_type=storable(found.media_type, 127),
-        annotations_json=_annotations(found),
-        content_id=payloads.key(found.content),
-        fingerprint=fingerprint(found),
-        first_seen_at=now,
-        observed_at=now,
-        state="",
-    )
+def _evidence(
+    manifest: Manifest, judged: Sequence[Judged], now: dt.datetime, seen_at: dt.datetime | None, *, is_new: bool
+) -> list[tuple[Evidence, Judged]]:
+    """A row for each, those that are not stored yet still to be saved. The same layer at two places is one row."""
+    prints = [fingerprint(one.evidence) for one in judged]
+    stored = () if is_new else Evidence.objects.filter(manifest=manifest, fingerprint__in=prints)
+    rows = {bytes(row.fingerprint): row for row in stored}
+    for row in rows.values():
+        row.observed_at = max(row.observed_at, seen_at or row.observed_at)
+    for name, one in zip(prints, judged, strict=True):
+        found = one.evidence
+        rows.setdefault(
+            name,
+            Evidence(
+                image_id=manifest.image_id,
+                manifest=manifest,
+                form=found.form,
+                kind=one.verdict.kind,
+                carrier=storable(found.manifest, 71),
+                media_type=storable(found.media_type, 127),
+                annotations_json=_annotations(found),
+                content_id=payloads.key(found.content),
+                fingerprint=name,
+                first_seen_at=now,
+                observed_at=now,
+                state="",
+            ),
+        )
+    return [(rows[name], one) for name, one in zip(prints, judged, strict=True)]
