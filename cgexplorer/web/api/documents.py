@@ -84,10 +84,14 @@ def _parameter(one: dict[str, Any]) -> dict[str, str]:
 
 
 def _fields(schema: dict[str, Any]) -> list[dict[str, str]]:
-    return [
-        {"name": name, "type": type_words(one), "about": one.get("description", "")}
-        for name, one in schema["properties"].items()
-    ]
+    """`shape` is the last word of a type when that is described on the page, too."""
+    found = []
+    for name, one in schema["properties"].items():
+        words, _, last = type_words(one).rpartition(" ")
+        is_shape = "properties" in openapi()["components"]["schemas"].get(last, {})
+        about = one.get("description", "")
+        found.append({"name": name, "type": words, "last": last, "shape": last if is_shape else "", "about": about})
+    return found
 
 
 def type_words(schema: dict[str, Any]) -> str:

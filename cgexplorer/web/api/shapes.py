@@ -67,7 +67,7 @@ class Search(msgspec.Struct):
     total: SearchTotal
     names_cut_off: Annotated[bool, Meta(description="the text is part of too many names: not all were searched")]
     more: bool
-    next: Annotated[str, Meta(description='after of what comes behind these rows; "" when nothing does')]
+    next: Annotated[str, Meta(description='asks for the rows behind these, as after; "" when there are none')]
     names_like_it: Annotated[tuple[str, ...], Meta(description="did you mean")]
     results: Annotated[tuple[SearchRow, ...], Meta(description="highest version first")]
     unordered: Annotated[tuple[SearchRow, ...], Meta(description="versions that nobody can order: judge yourself")]
@@ -185,4 +185,6 @@ class DriftRow(msgspec.Struct):
 class Drift(msgspec.Struct):
     schema: Annotated[str, Meta(pattern="^cgexplorer\\.drift/1$")]
     events: tuple[DriftRow, ...]
-    next: Annotated[int | None, Meta(description="before of what comes behind these; null when nothing does")]
+    next: Annotated[
+        int | None, Meta(description="asks for the events behind these, as before; null when there are none")
+    ]

@@ -46,7 +46,7 @@ def search(
     unverified: bool = Query(False, description="also SBOMs that are not verified"),
     part: bool = Query(False, description="also names that only contain q"),
     limit: int = Query(MAX_EXPORT_ROWS, ge=1, le=MAX_EXPORT_ROWS, description="rows of results"),
-    after: str = Query("", description="next of the answer before: begin behind it"),
+    after: str = Query("", description="next of the answer before, to go on behind it"),
 ) -> HttpResponseBase:
     """Where is this package?
 
@@ -145,7 +145,7 @@ def drift_events(
     image: str = Query("", description="of the image of this name only"),
     search: str = Query("", description="of the saved search of this name only"),
     acknowledged: Literal["yes", "no"] | None = Query(None, description="only those that somebody knows of, or nobody"),
-    before: int | None = Query(None, ge=1, description="next of the answer before: begin behind it"),
+    before: int | None = Query(None, ge=1, description="next of the answer before, to go on behind it"),
     limit: int = Query(MAX_EXPORT_ROWS, ge=1, le=MAX_EXPORT_ROWS, description="events"),
 ) -> HttpResponseBase:
     """What is not as it was, the newest first."""
