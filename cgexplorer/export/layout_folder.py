@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from cgexplorer.oci import digest as digests
-from cgexplorer.oci.manifest import MAX_MANIFEST_BYTES, OCI_INDEX
+from cgexplorer.oci.layout import MAX_INDEX_BYTES
+from cgexplorer.oci.manifest import OCI_INDEX
 
 type Descriptor = dict[str, Any]
 
@@ -36,6 +37,7 @@ class Folder:
         self._blobs.mkdir(parents=True)
         self._directory = directory
         self.entries: list[Descriptor] = []
+        self._entered: set[tuple[str, str]] = set()
 
     def blob(self, content: bytes, media_type: str) -> Descriptor:
         digest = digests.of(content)
@@ -47,16 +49,17 @@ class Folder:
     def enter(self, descriptor: Descriptor, name: str, **annotations: str) -> None:
         """Into index.json, once."""
         entry = {**descriptor, "annotations": {REF_NAME: name, **annotations}}
-        if entry not in self.entries:
+        if (name, entry["digest"]) not in self._entered:
+            self._entered.add((name, entry["digest"]))
             self.entries.append(entry)
 
     def close(self) -> None:
         index = {"schemaVersion": 2, "mediaType": OCI_INDEX, "manifests": self.entries}
         raw = json.dumps({**index, "annotations": {_DESCRIPTION: _HONEST}}, indent=1).encode()
-        if len(raw) > MAX_MANIFEST_BYTES:
+        if len(raw) > MAX_INDEX_BYTES:
             raise TooMany(
-                f"{len(self.entries)} entries do not fit into one layout's index.json, which tools read up to "
-                f"{MAX_MANIFEST_BYTES >> 20} MiB. Export fewer images at a time."
+                f"{len(self.entries)} entries do not fit into one layout's index.json, of which import_layout reads "
+                f"{MAX_INDEX_BYTES >> 20} MiB. Export fewer images at a time."
             )
         (self._directory / "index.json").write_bytes(raw)
         (self._directory / "oci-layout").write_text('{"imageLayoutVersion":"1.0.0"}')

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
-from typing import Self
+from typing import NamedTuple, Self
 
 import msgspec
 
@@ -15,7 +16,9 @@ from cgexplorer.oci.errors import DigestMismatch, Malformed, NotFound, NotInLayo
 from cgexplorer.oci.manifest import MAX_MANIFEST_BYTES, Descriptor, Manifest
 
 MAX_BLOB_BYTES = 32 << 20
+MAX_INDEX_BYTES = 32 << 20  # of index.json: some 80,000 entries, which no registry's manifest may have
 _MAX_MARKER_BYTES = 64 << 10
+_UNKNOWN = "?"  # the subject of what could not be read and has no name
 
 
 class LayoutEntry(msgspec.Struct, frozen=True):
@@ -25,6 +28,18 @@ class LayoutEntry(msgspec.Struct, frozen=True):
     tag: str
     digest: str
     by_digest: bool = False  # named `repository@sha256:…`: no tag is meant, not even `latest`
+
+
+class _Read(NamedTuple):
+    """What of an entry's manifest says how it belongs to others."""
+
+    subject: str  # "" without one
+    children: tuple[str, ...]
+
+
+class _Shelf(NamedTuple):
+    tagged: Mapping[str, list[layout_names.NamedEntry]]
+    attached: Mapping[str, list[Descriptor]]  # by subject
 
 
 class Layout:
@@ -42,11 +57,12 @@ class Layout:
         self.max_blob_bytes = max_blob_bytes
         _check_marker(directory)
         try:
-            raw = layout_files.read(directory, ("index.json",), max_bytes=MAX_MANIFEST_BYTES)
+            raw = layout_files.read(directory, ("index.json",), max_bytes=MAX_INDEX_BYTES)
         except NotInLayout as error:
             raise Malformed(f"{directory} is not an OCI image layout: it has no index.json.") from error
-        self.entries = layout_names.named(manifest.descriptors(raw))
+        self.entries = layout_names.named(manifest.descriptors(raw, max_bytes=MAX_INDEX_BYTES))
         self._media_types = {e.descriptor.digest: e.descriptor.media_type for e in self.entries}
+        self._shelves: dict[str, _Shelf] = {}
 
     def __enter__(self) -> Self:
         return self
@@ -64,7 +80,7 @@ class Layout:
         return any(e.is_named and (e.is_cosigns_own or self._is_attachment(e.descriptor.digest)) for e in self.entries)
 
     def resolve(self, repository: str, tag: str) -> str:
-        found = [e for e in self._of(repository) if e.tag == tag]
+        found = self._shelf(repository).tagged.get(tag, [])
         found = [e for e in found if repository and e.is_of(repository)] or found
         targets = {e.descriptor.digest: e.repository for e in found}
         if not targets:
@@ -90,18 +106,15 @@ class Layout:
         return content
 
     def tags(self, repository: str) -> Iterator[str]:
-        yield from dict.fromkeys(e.tag for e in self._of(repository) if e.tag)
+        yield from (tag for tag in self._shelf(repository).tagged if tag)
 
     def referrers(self, repository: str, digest: str) -> tuple[Descriptor, ...]:
         """Entries whose `subject` is this digest, then those of the fallback tag. An entry without a name whose
         manifest cannot be read is among them: whoever reads it gets the reason, and nobody takes it for absence.
         `NotInLayout` when nothing is attached to an image that is itself not here."""
-        found: dict[str, Descriptor] = {}
-        for entry in self._of(repository):
-            read = self._read_entries.get(entry.descriptor.digest)
-            subject = read.subject if read else None
-            if (subject and subject.digest == digest) or (read is None and not entry.tag):
-                found.setdefault(entry.descriptor.digest, entry.descriptor)
+        shelf = self._shelf(repository)
+        listed = [*shelf.attached.get(digest, []), *shelf.attached.get(_UNKNOWN, [])]
+        found = {one.digest: one for one in listed}
         try:
             fallback = self.manifest_of_tag(repository, digest.replace(":", "-"))
         except NotInLayout:
@@ -131,29 +144,53 @@ class Layout:
         )
         return tuple(listed)
 
-    def _of(self, repository: str) -> tuple[layout_names.NamedEntry, ...]:
-        if not repository or not any(e.is_of(repository) for e in self.entries):
-            return self.entries
-        return tuple(e for e in self.entries if not e.repository or e.is_of(repository))
+    def _shelf(self, repository: str) -> _Shelf:
+        """What answers for this repository, sorted once: a big layout is asked for each of its images."""
+        if repository not in self._shelves:
+            named = self._names.get(repository) if repository else None
+            entries = self.entries if named is None else [self.entries[n] for n in sorted({*self._names[""], *named})]
+            tagged, attached = (
+                defaultdict[str, list[layout_names.NamedEntry]](list),
+                defaultdict[str, list[Descriptor]](list),
+            )
+            for entry in entries:
+                tagged[entry.tag].append(entry)
+                read = self._read_entries[entry.descriptor.digest]
+                if read is not None and read.subject:
+                    attached[read.subject].append(entry.descriptor)
+                elif read is None and not entry.tag:
+                    attached[_UNKNOWN].append(entry.descriptor)
+            self._shelves[repository] = _Shelf(tagged, attached)
+        return self._shelves[repository]
 
     @cached_property
-    def _read_entries(self) -> dict[str, Manifest | None]:
+    def _names(self) -> dict[str, list[int]]:
+        """Repository, with and without its registry → places of its entries; "" → of those whose name has none."""
+        found: dict[str, list[int]] = {"": []}
+        for place, entry in enumerate(self.entries):
+            for name in entry.repositories:
+                found.setdefault(name, []).append(place)
+        return found
+
+    @cached_property
+    def _read_entries(self) -> dict[str, _Read | None]:
         """Every manifest that index.json names, None where it cannot be read."""
         return {digest: self._try(digest) for digest in self._media_types}
 
-    def _try(self, digest: str) -> Manifest | None:
+    def _try(self, digest: str) -> _Read | None:
         try:
-            return self.manifest("", digest)
+            read = self.manifest("", digest)
         except OciError:
             return None
+        return _Read(read.subject.digest if read.subject else "", tuple(child.digest for child in read.children))
 
     def _is_attachment(self, digest: str) -> bool:
-        read = self._read_entries.get(digest)
-        return read is not None and read.subject is not None
+        read = self._read_entries[digest]
+        return read is not None and read.subject != ""
 
     def _children(self, digest: str) -> tuple[str, ...]:
-        read = self._read_entries.get(digest)
-        return tuple(child.digest for child in read.children) if read else ()
+        read = self._read_entries[digest]
+        return read.children if read else ()
 
 
 def _check_marker(directory: Path) -> None:

@@ -48,9 +48,13 @@ class NamedEntry(msgspec.Struct, frozen=True):
     def is_cosigns_own(self) -> bool:
         return is_cosign_tag(self.tag)
 
+    @property
+    def repositories(self) -> set[str]:
+        """By what it may be asked for: with and without the registry in front."""
+        return {self.repository, _without_registry(self.repository)}
+
     def is_of(self, repository: str) -> bool:
-        """Asked with or without the registry in front."""
-        return repository in (self.repository, _without_registry(self.repository))
+        return repository in self.repositories
 
 
 def is_cosign_tag(tag: str) -> bool:

@@ -144,16 +144,16 @@ def parse(raw: bytes, media_type: str, digest: str) -> Manifest:
     )
 
 
-def descriptors(raw: bytes) -> tuple[Descriptor, ...]:
+def descriptors(raw: bytes, *, max_bytes: int = MAX_MANIFEST_BYTES) -> tuple[Descriptor, ...]:
     """The entries of an index that has no digest of its own: a layout's index.json, an answer of the referrers API."""
-    body = _body(raw)
+    body = _body(raw, max_bytes)
     if _kind(body, OCI_INDEX) not in INDEX_TYPES:
         raise Malformed("An index was expected.")
     return tuple(child.narrowed() for child in body.manifests or [])
 
 
-def _body(raw: bytes) -> _Body:
-    value = strict_json.loads(raw, max_bytes=MAX_MANIFEST_BYTES)
+def _body(raw: bytes, max_bytes: int = MAX_MANIFEST_BYTES) -> _Body:
+    value = strict_json.loads(raw, max_bytes=max_bytes)
     # Go reads keys in any case: `Layers` would be one image here and another one to docker.
     if other := next((key for key in value if _KEYS.get(key.lower(), key) != key), None):
         raise Malformed(f"The manifest spells the key {_KEYS[other.lower()]!r} as {other!a}.")

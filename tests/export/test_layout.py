@@ -15,6 +15,7 @@ from django.core.management import call_command
 from django.db import transaction
 
 from cgexplorer.export import layout as layouts
+from cgexplorer.export import layout_folder
 from cgexplorer.oci import digest as digests
 from cgexplorer.oci.layout import Layout
 from cgexplorer.store.models import Evidence, Follow, IndexEntry, Manifest, Payload, SbomPackages, Tag
@@ -309,3 +310,27 @@ def test_what_was_proven_to_be_unsigned_is_so_after_the_journey_and_what_was_not
     assert after == before
     assert ["'could-not-check'" in one for one in after["manifests"]].count(True) == 1
     assert ["'unsigned'" in one for one in after["manifests"]].count(True) == 1
+
+
+def test_the_entries_of_thousands_of_images_are_written_and_read(tmp_path: Path) -> None:
+    """More than the 4 MiB that a manifest of a registry may have."""
+    with layout_folder.whole(tmp_path / "many") as folder:
+        image = folder.blob(b'{"schemaVersion": 2, "layers": []}', "application/vnd.oci.image.manifest.v1+json")
+        for number in range(15_000):
+            folder.enter(image, f"registry.example/team/application-{number % 100}:v{number}")
+    assert (tmp_path / "many" / "index.json").stat().st_size > 4 << 20
+    layout = Layout(tmp_path / "many")
+    assert len(layout.references()) == 15_000
+    assert len(list(layout.tags("team/application-7"))) == 150
+
+
+def test_what_would_not_be_read_is_not_written(tmp_path: Path) -> None:
+    with pytest.raises(layout_folder.TooMany, match=r"3 entries do not fit .* Export fewer"):
+        write_giant(tmp_path / "giant")
+    assert list(tmp_path.iterdir()) == []
+
+
+def write_giant(target: Path) -> None:
+    with layout_folder.whole(target) as folder:
+        for number in range(3):
+            folder.enter(folder.blob(b"{}", ""), f"{number}" * (12 << 20))

@@ -136,7 +136,7 @@ def test_a_declared_giant_is_too_large(crafted: CraftedLayout) -> None:
 
 @pytest.mark.parametrize("name", ["index.json", "oci-layout"])
 def test_a_giant_index_or_marker_is_too_large(crafted: CraftedLayout, name: str) -> None:
-    os.truncate(crafted.directory / name, 5 << 20)
+    os.truncate(crafted.directory / name, 33 << 20)
     with pytest.raises(TooLarge):
         Layout(crafted.directory)
 
