@@ -273,7 +273,7 @@ def test_a_package_page_says_how_many_sboms_it_does_not_count(client: Client) ->
     assert "without the 1 whose rows were pruned" in client.get("/packages/apk/wolfi/a").content.decode()
     gone = client.get("/packages/apk/wolfi/openssl")
     assert gone.status_code == 404
-    assert "The packages of 1 SBOMs were pruned" in gone.content.decode()
+    assert "The rows of 1 SBOM were pruned" in gone.content.decode()
 
 
 def test_comparisons_say_the_same_as_before() -> None:
@@ -312,6 +312,7 @@ def test_the_page_of_a_pruned_digest_says_so_and_its_downloads_are_whole(client:
 
     assert f"Its rows were pruned on {SOON:%Y-%m-%d}" in shown
     assert "untagged for more than 30 days" in shown
+    assert "2 <small>packages</small>" in shown
     assert f"manage.py reindex {digests[0]}" in shown
     for tail in ("packages", "tree", "files", "licenses"):
         assert "Its rows were pruned" in client.get(f"{page}/-/{tail}").content.decode(), tail

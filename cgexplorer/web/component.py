@@ -123,7 +123,10 @@ def _purl(component: Component, version: str) -> str:
 
 def _unless_pruned() -> str:
     number = prunable.pruned_sboms()
-    return f" The packages of {number:,} SBOMs were pruned: whether one of them held it is unknown." if number else ""
+    if not number:
+        return ""
+    those = "1 SBOM were pruned: whether it" if number == 1 else f"{number:,} SBOMs were pruned: whether one of them"
+    return f" The rows of {those} held it is unknown."
 
 
 def named(ecosystem: str, path: str) -> tuple[Component, str]:

@@ -35,7 +35,7 @@ class Rule(msgspec.Struct, frozen=True):
     images: tuple[str, ...] = ()  # globs of names; empty = all
 
     def __str__(self) -> str:
-        words = [f"untagged for more than {self.untagged_days} days"]
+        words = [f"untagged for more than {self.untagged_days} day{'s' * (self.untagged_days > 1)}"]
         if self.keep_newest:
             words.append(f"not the newest {self.keep_newest} of its image and platform")
         return ", ".join(words)
