@@ -137,6 +137,17 @@ def test_a_link_leads_to_each_element(client: Client, name: str, more: tuple[int
     assert f'href="{address}?{urlencode({"id": identifier})}"' in page(client, sbom, name, *more)
 
 
+def test_a_merged_copy_keeps_its_own_page_and_its_annotations(client: Client) -> None:
+    purl = {"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": "pkg:apk/wolfi/a@1-r0"}
+    first = {"SPDXID": "SPDXRef-a", "name": "a", "versionInfo": "1-r0", "externalRefs": [purl]}
+    second = first | {"SPDXID": "SPDXRef-again", "sourceInfo": "found again", "annotations": [annotation("again")]}
+    sbom = imported(WHOLE | {"packages": [first, second]})
+    text = page(client, sbom, "package", 0)
+    assert "again annotated" in text
+    assert f"?{urlencode({'id': 'SPDXRef-again'})}" in text
+    assert "found again" in page(client, sbom, "element", id="SPDXRef-again")
+
+
 def test_annotations_of_a_package_are_on_its_own_page(client: Client) -> None:
     text = page(client, imported(), "package", 0)
     assert "p annotated" in text
