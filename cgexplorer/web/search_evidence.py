@@ -29,6 +29,9 @@ MAX_ROWS_ON_PAPER = 2_000
 UNIVERSE_COLUMNS = ("image", "tags", "digest", "platform", "searched", "state", "reason", "sbom_sha256", "folder")
 
 
+_BEHIND = ("", *",:]} \t\r")
+
+
 class TooMany(Exception):
     """More than one file can prove. `str(error)` is a sentence."""
 
@@ -121,7 +124,8 @@ def _places(hits: Iterable[Hit], folders: _Folders) -> Iterator[tuple[tuple[int,
         for package in packages:
             sha256 = bytes(sbom.document_id).hex()
             yield (key, package), Place(folders.paths[sbom.manifest_id], document, sha256, named.get(package, ()))
-        quoted = {f'"{one}"' for ids in named.values() for one in ids if "\n" not in one}
+        # What begins as JSON goes on behind a string could be found from its end to the next one, and hide that.
+        quoted = {f'"{one}"' for ids in named.values() for one in ids if "\n" not in one and one[:1] not in _BEHIND}
         if lines := sorted(one.encode() for one in quoted if one.encode() in content):
             folders.collection.top.add(f"ids/{number:03}.txt", b"\n".join(lines) + b"\n")
             folders.collection.steps.append(Step("ids", (f"ids/{number:03}.txt", document)))

@@ -20,7 +20,7 @@ from cgexplorer.store.queries import payloads
 from cgexplorer.store.queries.rows import one_snapshot
 from tests.export.bundles import cosign, verify_sh
 from tests.fakes.source import MemorySource
-from tests.ingesting import NAME, allow, attest, fetch, sign, signed_image, sigstore, spdx
+from tests.ingesting import NAME, allow, attest, fetch, package, sign, signed_image, sigstore, spdx
 from tests.store import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -129,6 +129,19 @@ def test_a_hit_that_its_sbom_does_not_name_fails(fleet: None, tmp_path: Path) ->
     (name,) = (name for name in found if name.startswith("ids/"))
     folder = written(found | {name: b'"SPDXRef-Package-9"\n'}, tmp_path / "evidence")
     assert "has not all ids of ids/001.txt" in verify_sh(folder, "true").stderr
+
+
+def test_an_id_made_to_hide_others_is_not_looked_for(tmp_path: Path) -> None:
+    allow()
+    source = MemorySource()
+    digest = source.push_image("latest")
+    sign(source, digest)
+    attest(source, digest, spdx(packages=[package("openssl@1", SPDXID=","), package("openssl@2", SPDXID="SPDXRef-b")]))
+    fetch(source)
+    found = asked(q="openssl")
+    assert {row["version"]: row["ids"] for row in table(found["hits.csv"])} == {"1": ",", "2": "SPDXRef-b"}
+    assert found["ids/001.txt"] == b'"SPDXRef-b"\n'
+    assert verify_sh(written(found, tmp_path / "evidence"), "true").returncode == 0
 
 
 def test_a_no_comes_with_the_sboms_that_say_so(fleet: None, tmp_path: Path) -> None:
