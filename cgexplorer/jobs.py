@@ -41,7 +41,7 @@ from cgexplorer.verify.errors import VerifyError
 logger = logging.getLogger(__name__)
 
 MAX_ATTEMPTS = 3
-MAX_ASKING_S = 900  # of a job; what it does with the answers is not counted (decision 13)
+MAX_ASKING_S = 900  # of a job; what it does with the answers is not counted (decision 18)
 EVERY_IMAGE = "every image"
 CONFORMANCE = "conformance"
 SEARCHES = "look_at_searches"
