@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Any
 
 import msgspec
@@ -32,7 +33,13 @@ def identities(request: HttpRequest) -> HttpResponse:
 def licenses(request: HttpRequest) -> HttpResponse:
     family = request.GET.get("family", "")
     found = fleet_licenses.uses(family)
-    context = {"uses": found, "family": family, "universe": universe("current", include_unverified=False)}
+    counted_at = timezone.now() - dt.timedelta(seconds=found.age_s) if found.age_s else None
+    context = {
+        "uses": found,
+        "counted_at": counted_at,
+        "family": family,
+        "universe": universe("current", include_unverified=False),
+    }
     return render_page(request, "policies/licenses.html", "rows", context)
 
 
@@ -75,7 +82,7 @@ def _identities() -> Table:
 
 def _licenses() -> Table:
     return ("expression", "packages", "images", "families"), [
-        (one.expression, one.packages, one.images, ", ".join(one.families)) for one in fleet_licenses.uses().all
+        (one.expression, one.packages, one.images, ", ".join(one.families)) for one in fleet_licenses.uses(now=True).all
     ]
 
 

@@ -14,7 +14,7 @@ from django.urls import reverse
 from cgexplorer import ingest
 from cgexplorer.oci import reference as references
 from cgexplorer.store.models import Evidence, Manifest, Sbom
-from cgexplorer.store.queries import fleet_licenses
+from cgexplorer.store.queries import fleet_licenses, remembered
 from tests.ingesting import LATER, NOW, package, spdx
 from tests.store import factories as make
 
@@ -41,6 +41,20 @@ def test_a_family_shows_the_expressions_that_have_a_licence_of_it(fleet: None) -
     assert [use.expression for use in fleet_licenses.uses("strong copyleft").all] == ["MIT OR GPL-2.0-only"]
     assert dict(fleet_licenses.uses().families)["permissive"] == 2
     assert fleet_licenses.uses("no such family").all == ()
+
+
+def test_the_licences_of_many_images_say_how_long_ago_they_were_counted(
+    fleet: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(fleet_licenses, "LARGE", 2)
+    monkeypatch.setattr(remembered, "KEPT_FOR", 1_000_000)
+    monkeypatch.setattr(fleet_licenses._remembered, "_kept", None)
+    assert "Counted" not in Client().get(reverse("licenses")).content.decode()
+    assert "Counted" in Client().get(reverse("licenses")).content.decode()
+    manifest = make.manifest(make.image("cgr.dev/chainguard/new"))
+    make.tag(manifest, "latest")
+    make.sbom(manifest, make.package("9", license="ISC"))
+    assert "ISC" in Client().get(reverse("licenses-csv")).getvalue().decode()  # type: ignore[attr-defined]
 
 
 def test_every_link_of_the_licence_page_finds_packages(fleet: None) -> None:
