@@ -15,9 +15,8 @@ from cgexplorer.oci.evidence import Kind
 from cgexplorer.predicates import PredicateError, slsa
 from cgexplorer.predicates.slsa import Provenance
 from cgexplorer.store.models import Manifest
-from cgexplorer.store.queries import attestations, completeness, image_configuration, payloads, verification
+from cgexplorer.store.queries import attestations, compare, completeness, image_configuration, payloads, verification
 from cgexplorer.store.queries import manifests as queries
-from cgexplorer.store.queries.compare import compare
 from cgexplorer.store.queries.references import UnknownReference
 from cgexplorer.web import platforms, sbom_forms
 from cgexplorer.web.packages import first_packages
@@ -76,7 +75,7 @@ def _provenance(manifest: Manifest) -> Provenance | None:
 
 def _difference(earlier: Manifest, manifest: Manifest) -> Difference | None:
     try:
-        return compare(f"{manifest.image.name}@{earlier.digest}", f"{manifest.image.name}@{manifest.digest}").difference
+        return compare.builds(earlier, manifest).difference
     except UnknownReference:
         return None
 

@@ -65,13 +65,22 @@ def compare(before: str, after: str, platform: str = "", to_platform: str = "") 
 
     With `to_platform` the second side is of another platform than the first. Raises UnknownReference.
     """
-    roots = references.manifest(before), references.manifest(after)
+    return _of((before, after), (references.manifest(before), references.manifest(after)), platform, to_platform)
+
+
+def builds(before: Manifest, after: Manifest) -> Comparison:
+    """As `compare` of their digests, without asking for what is known of them. Raises UnknownReference."""
+    names = [f"{one.image.name}@{one.digest}" for one in (before, after)]
+    return _of((names[0], names[1]), (before, after), "", "")
+
+
+def _of(texts: tuple[str, str], roots: tuple[Manifest, Manifest], platform: str, to_platform: str) -> Comparison:
     choices = [references.platforms(root) for root in roots]
-    chosen = _platform(before, after, choices, platform, to_platform)
+    chosen = _platform(*texts, choices, platform, to_platform)
     attached = _attached([choice[name] for choice, name in zip(choices, chosen, strict=True)])
     sides = [
         _compared(text, root, choice, name, attached)
-        for text, root, choice, name in zip((before, after), roots, choices, chosen, strict=True)
+        for text, root, choice, name in zip(texts, roots, choices, chosen, strict=True)
     ]
     listed = packages_of_each([side.sbom for side in sides])
     filled = [_side(side, found, attached[side.manifest.pk]) for side, found in zip(sides, listed, strict=True)]

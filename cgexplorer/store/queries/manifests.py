@@ -113,6 +113,7 @@ def before(manifest: Manifest) -> Manifest | None:
             image=manifest.image_id, platform=manifest.platform, is_index=False, created_at__lt=manifest.created_at
         )
         .filter(sboms__evidence__state=State.VERIFIED)
+        .select_related("image", "config")
         .order_by("-created_at", "-pk")
         .first()
     )

@@ -13,7 +13,7 @@ from cgexplorer.spdx.query import Scope
 from cgexplorer.store import replica
 from cgexplorer.store.queries.rows import rows
 
-MAX_BLIND = 200  # digests without a verified SBOM that one answer lists; all are counted
+MAX_BLIND = 50  # digests without a verified SBOM that one answer lists; all are counted
 
 
 class Blind(msgspec.Struct, frozen=True):
