@@ -173,7 +173,7 @@ def print_table(results: list[Result]) -> None:
 
 def main() -> None:
     use_database("cgexplorer_bench")
-    from scripts import bench_fleet, bench_ingest, bench_sync, bench_verify
+    from scripts import bench_fleet, bench_ingest, bench_pages, bench_sync, bench_verify
 
     fleet = bench_fleet.figures(float(os.environ.get("FLEET", "0.5")))
     results = [
@@ -181,6 +181,7 @@ def main() -> None:
         *documents(),
         *bench_ingest.figures(),
         *ingestion_and_pages(),
+        *bench_pages.figures(),
         *bench_sync.figures(),
         *fleet,
     ]

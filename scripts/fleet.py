@@ -58,6 +58,7 @@ LICENSES = ("MIT", "Apache-2.0", "GPL-2.0-only", "GPL-3.0-or-later", "BSD-3-Clau
 class Fleet:
     images: int
     builds: int  # of each image; the newest has the tag
+    versions_of_none: int = 0  # of each component: known, but in no build
 
     @property
     def sboms(self) -> int:
@@ -74,7 +75,7 @@ class Fleet:
     @property
     def versions(self) -> int:
         """Of each component that there is room for."""
-        return self.builds // CHANGED + 2
+        return self.builds // CHANGED + 2 + self.versions_of_none
 
 
 def of_size(occurrences: int, images: int = 2000) -> Fleet:
@@ -92,6 +93,7 @@ def write(fleet: Fleet) -> None:
     chosen = _chosen_of_all(fleet)
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute("SET LOCAL statement_timeout = 0")  # a COPY of millions of rows is one statement
     _save(License(pk=number, expression=one, sha256=_sha(one)) for number, one in enumerate(LICENSES, 1))
     _save([Payload(sha256=_sha("document"), size=2, data=b"{}"), Registry(pk=1, host="fleet.example")])
     _copy(Component, ("id", "name", "identity"), _components(fleet), ecosystem="apk", namespace="wolfi")
@@ -108,6 +110,8 @@ def write(fleet: Fleet) -> None:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = origin")
         cursor.execute("SELECT store_universe_refresh(ARRAY(SELECT id FROM store_manifest))")
+        for table in ("store_license", "store_registry"):  # saved with their numbers, so that nothing was counted
+            cursor.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), max(id)) FROM {table}")
 
 
 PLATFORM, SUPPLIER = "linux/amd64", "Organization: Wolfi"
