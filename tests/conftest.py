@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import importlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from cgexplorer import embedded_pg
+from tests.fakes.registry import FakeRegistry
 
+SAMPLES = Path(__file__).resolve().parent.parent / "samples"
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -49,3 +52,21 @@ def chainguards_policies(request: pytest.FixtureRequest) -> None:
         if not apps.get_model("store", "PolicyRow").objects.filter(name="chainguard public").exists():
             importlib.import_module("cgexplorer.store.migrations.0003_chainguard_policies").add(apps, None)
             importlib.import_module("cgexplorer.store.migrations.0015_chainguard_images_are_complete").ask(apps, None)
+
+
+@pytest.fixture
+def empty_queue() -> Iterator[None]:
+    """Procrastinate's tables are not emptied between tests, because Django does not manage them."""
+    from django.db import connection
+
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
+
+
+@pytest.fixture
+def registry() -> Iterator[FakeRegistry]:
+    """One with a sample image, for those who do not fill one of their own."""
+    with FakeRegistry() as running:
+        running.load_layout(SAMPLES / "python", "team/python")
+        yield running

@@ -5,8 +5,6 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import signal
-from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -27,23 +25,7 @@ from tests.fakes.registry import FakeRegistry, Fault
 from tests.ingesting import allow, fetch, signed_image
 from tests.working import until, worker
 
-pytestmark = pytest.mark.django_db(transaction=True)
-SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "python"
-
-
-@pytest.fixture(autouse=True)
-def empty_queue() -> Iterator[None]:
-    """Procrastinate's tables are not emptied between tests, because Django does not manage them."""
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
-
-
-@pytest.fixture
-def registry() -> Iterator[FakeRegistry]:
-    with FakeRegistry() as running:
-        running.load_layout(SAMPLE, "team/python")
-        yield running
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("empty_queue")]
 
 
 def state_of(activity: Activity) -> str:

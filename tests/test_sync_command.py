@@ -9,21 +9,12 @@ from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
 from procrastinate.contrib.django.models import ProcrastinateJob
 
 from cgexplorer.store.models import Follow, Sync, Tag
 from tests.fakes.registry import FakeRegistry, Fault
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def empty_queue() -> Iterator[None]:
-    """Procrastinate's tables are not emptied between tests, because Django does not manage them."""
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("empty_queue")]
 
 
 @pytest.fixture

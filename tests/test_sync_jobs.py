@@ -5,11 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import signal
 import time
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
-from django.db import connection
 from django.utils import timezone
 from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -20,23 +17,7 @@ from tests.at_once import together
 from tests.fakes.registry import FakeRegistry, Fault
 from tests.working import until, worker
 
-pytestmark = pytest.mark.django_db(transaction=True)
-SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "python"
-
-
-@pytest.fixture(autouse=True)
-def empty_queue() -> Iterator[None]:
-    """Procrastinate's tables are not emptied between tests, because Django does not manage them."""
-    yield
-    with connection.cursor() as cursor:
-        cursor.execute("TRUNCATE procrastinate_jobs, procrastinate_workers CASCADE")
-
-
-@pytest.fixture
-def registry() -> Iterator[FakeRegistry]:
-    with FakeRegistry() as running:
-        running.load_layout(SAMPLE, "team/python")
-        yield running
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("empty_queue")]
 
 
 @pytest.fixture
