@@ -51,7 +51,8 @@ def build_history(text: str, platform: str = "", count: int = 10) -> BuildHistor
 
 
 def _builds(manifests: list[Manifest]) -> list[Build]:
-    sboms = [compare.sbom_of(manifest) for manifest in manifests]
+    documents = compare.sboms_of(manifest.pk for manifest in manifests)
+    sboms = [documents.get(manifest.pk) for manifest in manifests]
     sides = [
         Side(reference="", digest=manifest.digest, packages=found)
         for manifest, found in zip(manifests, compare.packages_of_each(sboms), strict=True)

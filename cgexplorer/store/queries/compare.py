@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 import msgspec
 from django.db.models import Case, IntegerField, Q, Value, When
@@ -77,9 +77,10 @@ def builds(before: Manifest, after: Manifest) -> Comparison:
 def _of(texts: tuple[str, str], roots: tuple[Manifest, Manifest], platform: str, to_platform: str) -> Comparison:
     choices = [references.platforms(root) for root in roots]
     chosen = _platform(*texts, choices, platform, to_platform)
-    attached = _attached([choice[name] for choice, name in zip(choices, chosen, strict=True)])
+    manifests = [choice[name] for choice, name in zip(choices, chosen, strict=True)]
+    documents, attached = sboms_of(manifest.pk for manifest in manifests), _attached(manifests)
     sides = [
-        _compared(text, root, choice, name, attached)
+        _compared(text, root, choice, name, documents, attached)
         for text, root, choice, name in zip(texts, roots, choices, chosen, strict=True)
     ]
     listed = packages_of_each([side.sbom for side in sides])
@@ -122,10 +123,15 @@ def _is_missing(choices: list[dict[str, Manifest]], platform: str) -> bool:
 
 
 def _compared(
-    text: str, root: Manifest, choice: dict[str, Manifest], platform: str, attached: dict[int, _Attached]
+    text: str,
+    root: Manifest,
+    choice: dict[str, Manifest],
+    platform: str,
+    documents: Mapping[int, Sbom],
+    attached: Mapping[int, _Attached],
 ) -> Compared:
     manifest = choice[platform]
-    sbom = sbom_of(manifest)
+    sbom = documents.get(manifest.pk)
     if sbom is None and Sbom.objects.filter(manifest=manifest, pruned_at__isnull=False).exists():
         raise UnknownReference(
             f"The packages of {text} were pruned, and its SBOM is too large to be read for a page. "
@@ -141,16 +147,17 @@ def _compared(
     )
 
 
-def sbom_of(manifest: Manifest) -> Sbom | None:
-    """The SBOM whose packages are compared: the most trusted one that could be read."""
+def sboms_of(manifests: Iterable[int]) -> dict[int, Sbom]:
+    """By manifest (both ids) the SBOM whose packages are compared: the most trusted one that could be read."""
     has_rows = Q(indexed=True, packages__isnull=False)
     may_be_read = Q(pruned_at__isnull=False, document__size__lte=pruned.MAX_READ_BYTES)
-    return (
-        Sbom.objects.filter(has_rows | may_be_read, manifest=manifest)
+    found = (
+        Sbom.objects.filter(has_rows | may_be_read, manifest__in=list(manifests))
         .select_related("evidence", "packages")
-        .order_by(_verified_first("evidence__state"), "-format", "-pk")
-        .first()
+        .order_by("manifest", _verified_first("evidence__state"), "-format", "-pk")
+        .distinct("manifest")
     )
+    return {sbom.manifest_id: sbom for sbom in found}
 
 
 def _verified_first(field: str) -> Case:
@@ -205,9 +212,9 @@ def _side(side: Compared, found: tuple[ComparedPackage, ...], attached: _Attache
     )
 
 
-def packages_of_each(sboms: Sequence[Sbom | None]) -> list[tuple[ComparedPackage, ...]]:
+def packages_of_each(documents: Sequence[Sbom | None]) -> list[tuple[ComparedPackage, ...]]:
     """By their rows, asked once for what they share; by the document where rows were pruned."""
-    ids = {key for sbom in sboms if sbom is not None and sbom.indexed for key in sbom.packages.package_ids}
+    ids = {key for sbom in documents if sbom is not None and sbom.indexed for key in sbom.packages.package_ids}
     found = rows(
         """SELECT p.id, c.ecosystem, c.namespace, c.name, p.version, p.arch, coalesce(l.expression, '')
         FROM store_package p JOIN store_component c ON c.id = p.component_id
@@ -215,7 +222,7 @@ def packages_of_each(sboms: Sequence[Sbom | None]) -> list[tuple[ComparedPackage
         [sorted(ids)],
     )
     known = {key: ComparedPackage(*row) for key, *row in found}
-    return [_packages_of(sbom, known) if sbom is not None else () for sbom in sboms]
+    return [_packages_of(sbom, known) if sbom is not None else () for sbom in documents]
 
 
 def _packages_of(sbom: Sbom, known: dict[int, ComparedPackage]) -> tuple[ComparedPackage, ...]:

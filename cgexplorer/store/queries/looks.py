@@ -96,9 +96,8 @@ def believed_sboms(manifests: Iterable[int]) -> Mapping[int, Sbom]:
         return {}
     readable = Q(indexed=True) | Q(pruned_at__isnull=False)
     holds = Sbom.objects.filter(readable, manifest__in=manifests, evidence__state__in=_BELIEVED)
-    rows = Manifest.objects.in_bulk(list(holds.values_list("manifest_id", flat=True).distinct()))
-    found = {key: compare.sbom_of(row) for key, row in rows.items()}
-    return {key: sbom for key, sbom in found.items() if sbom and sbom.evidence and sbom.evidence.state in _BELIEVED}
+    found = compare.sboms_of(holds.values_list("manifest_id", flat=True).distinct())
+    return {key: sbom for key, sbom in found.items() if sbom.evidence and sbom.evidence.state in _BELIEVED}
 
 
 def compared(was: Sbom, now: Sbom) -> Difference:
