@@ -30,9 +30,11 @@ from dataclasses import asdict
 from pathlib import Path
 from urllib.parse import quote
 
-from scripts.bench import Result, print_table, use_database
+import psycopg
 
-DATABASE = "cgexplorer_pages"
+from scripts.bench import Result, drop_database, print_table, use_database
+
+KEPT, DATABASE = "cgexplorer_pages_kept", "cgexplorer_pages"  # the fleet, and the copy of it that this run writes to
 IMAGES, BUILDS, VERSIONS_OF_NONE = 2000, 5, 5  # 981,400 packages
 REQUESTS_A_SECOND, SECONDS = int(os.environ.get("RATE", "20")), 45
 TIMEOUT_S = 30
@@ -51,7 +53,7 @@ def figures() -> list[Result]:
 
 def prepare() -> None:
     """The fleet, and beside it the sample images, whose evidence is real. Kept: writing it takes a minute or two."""
-    use_database(DATABASE)
+    use_database(KEPT)
     from django.core.management import call_command
     from django.db import connection
 
@@ -64,6 +66,22 @@ def prepare() -> None:
         call_command("load_samples", verbosity=0)
         with connection.cursor() as cursor:
             cursor.execute("VACUUM ANALYZE")
+
+
+def begin() -> None:
+    """On a new copy, since what is ingested stays: the next run would measure a larger store."""
+    subprocess.run([sys.executable, "-m", "scripts.bench_pages", "--prepare"], check=True)
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "cgexplorer.settings")
+    from django.conf import settings
+
+    from cgexplorer import embedded_pg
+
+    if "DATABASE_URL" not in os.environ:
+        drop_database(DATABASE)
+        server = embedded_pg.conninfo(settings.CGEXPLORER_HOME / "postgres", "postgres")
+        with psycopg.connect(server, autocommit=True) as connection:
+            connection.execute(f"CREATE DATABASE {DATABASE} TEMPLATE {KEPT} STRATEGY FILE_COPY")
+    use_database(DATABASE)
 
 
 def pages() -> dict[str, Address]:
@@ -142,7 +160,7 @@ def pages() -> dict[str, Address]:
 
 
 def measured() -> list[Result]:
-    prepare()
+    begin()
     addresses = pages()
     ask = itertools.cycle(addresses.items())
     with _server() as (port, server):
@@ -295,7 +313,7 @@ def ingest_for_ever() -> None:
 
 def print_queries() -> None:
     """Which page to mend: a second look at each, in this process."""
-    prepare()
+    begin()
     from django.db import connection
     from django.test import Client
     from django.test.utils import CaptureQueriesContext, setup_test_environment
@@ -324,6 +342,8 @@ def print_queries() -> None:
 def main(arguments: list[str]) -> None:
     if arguments == ["--ingest"]:
         ingest_for_ever()
+    elif arguments == ["--prepare"]:
+        prepare()
     elif arguments == ["--queries"]:
         print_queries()
     elif arguments == ["--json"]:
