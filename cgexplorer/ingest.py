@@ -248,6 +248,8 @@ def _unit(
     config, problem = _config(reference, source, manifest)
     facts = _facts(config)
     discovery = discover(source, reference.repository, manifest.digest, name=reference.name)
+    if source.kind == "layout":
+        discovery = _beside_what_is_known(discovery, reference.name)
     judged = _judged(discovery.evidence, manifest.digest, judges, now)
     state, reason = summary.combine([one.verdict for one in judged], discovery)
     return Unit(
@@ -267,6 +269,19 @@ def _unit(
         problems=discovery.doubts,
         carriers=discovery.carriers,
     )
+
+
+def _beside_what_is_known(discovery: Discovery, name: str) -> Discovery:
+    """A layout may be older than what is stored, or a part of it: what it lacks was not taken away."""
+    known = models.Manifest.objects.filter(image__name=name, digest=discovery.subject).first()
+    standing = exports.standing(known, exports.last_look(known)) if known is not None else ()
+    found = set(map(unit.fingerprint, discovery.evidence))
+    lacking = sum(bytes(row.fingerprint) not in found for row in standing)
+    if not lacking:
+        return discovery
+    reason = f"This layout lacks {lacking} of the signatures and attestations that are known of this image."
+    problem = Problem("evidence", reason)
+    return msgspec.structs.replace(discovery, problems=(*discovery.problems, problem))
 
 
 def _judged(evidence: tuple[Found, ...], digest: str, judges: Judges, now: dt.datetime) -> tuple[Judged, ...]:

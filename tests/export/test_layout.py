@@ -14,11 +14,12 @@ import pytest
 from django.core.management import call_command
 from django.db import transaction
 
+from cgexplorer import ingest
 from cgexplorer.export import layout as layouts
 from cgexplorer.export import layout_folder
 from cgexplorer.oci import digest as digests
 from cgexplorer.oci.layout import Layout
-from cgexplorer.store.models import Evidence, Follow, IndexEntry, Manifest, Payload, SbomPackages, Tag
+from cgexplorer.store.models import DriftEvent, Evidence, Follow, IndexEntry, Manifest, Payload, SbomPackages, Tag
 from cgexplorer.store.queries import layouts as queries
 from cgexplorer.store.record.policies import PolicyFields, policy
 from cgexplorer.store.record.trust_roots import trust_root
@@ -334,3 +335,21 @@ def write_giant(target: Path) -> None:
     with layout_folder.whole(target) as folder:
         for number in range(3):
             folder.enter(folder.blob(b"{}", ""), f"{number}" * (12 << 20))
+
+
+def test_an_older_layout_takes_nothing_from_what_the_registry_has_now(tmp_path: Path) -> None:
+    """It was exported before the image was signed, and says with proof that it was not."""
+    allow()
+    source = MemorySource()
+    digest = source.push_image("latest")
+    store(source, "latest")
+    assert run("export_layout", f"{NAME}:latest", "--output", tmp_path / "out")[0] == 0
+    sign(source, digest)
+    store(source, "latest")
+    told = set(DriftEvent.objects.values_list("kind", flat=True))
+
+    code, said, _ = run("import_layout", tmp_path / "out")
+    assert (code, "lacks 1 of the signatures and attestations that are known" in said) == (0, True)
+    assert Manifest.objects.get().state == "verified"
+    assert set(DriftEvent.objects.values_list("kind", flat=True)) == told == {"signature-added", "verdict-changed"}
+    assert ingest.reverify(Manifest.objects.get(), now=NOW).state == "verified"
