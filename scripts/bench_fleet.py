@@ -75,9 +75,9 @@ def measured(millions: float, *, kept: bool = False) -> dict[str, float]:
 def answers(fleet: Fleet) -> dict[str, float]:
     found = {
         "bytes an occurrence, arrays and their index": _bytes(fleet, "sbompackages"),
-        "bytes an occurrence, with rollups": _bytes(fleet, "sbompackages", "packageimage", "componentimage"),
+        "bytes an occurrence, with rollups": _bytes(fleet, "sbompackages", "packageimage"),
         "bytes an occurrence, with rollups and identities": _bytes(
-            fleet, "sbompackages", "packageimage", "componentimage", "package", "component"
+            fleet, "sbompackages", "packageimage", "package", "component"
         ),
     }
     for name, ask in questions(fleet).items():

@@ -27,7 +27,6 @@ from cgexplorer.spdx.versions import version_key
 from cgexplorer.store import blobs
 from cgexplorer.store.models import (
     Component,
-    ComponentImage,
     Evidence,
     Image,
     License,
@@ -106,7 +105,6 @@ def write(fleet: Fleet) -> None:
     _copy(SbomPackages, ("sbom_id", "image_id", "searchable", "package_ids"), _contents(fleet, chosen))
     _copy(SbomDetail, ("sbom_id", "image_id", "packages", "files", "document"), _details(fleet, chosen))
     _copy(PackageImage, ("package_id", "image_id", "first_sbom_id"), _packages_of_images(fleet, chosen))
-    _copy(ComponentImage, ("component_id", "image_id"), _components_of_images(chosen))
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = origin")
         cursor.execute("SELECT store_universe_refresh(ARRAY(SELECT id FROM store_manifest))")
@@ -303,10 +301,6 @@ def _packages_of_images(fleet: Fleet, chosen: list[list[int]]) -> Iterator[Row]:
                 if (version := version_in(build, component)) != last:
                     last = version
                     yield package_id(fleet, component, version), image, (image - 1) * fleet.builds + build + 1
-
-
-def _components_of_images(chosen: list[list[int]]) -> Iterator[Row]:
-    return ((component + 1, image) for image, components in enumerate(chosen, 1) for component in components)
 
 
 def _chosen_of_all(fleet: Fleet) -> list[list[int]]:

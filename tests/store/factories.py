@@ -13,7 +13,6 @@ from cgexplorer.spdx import versions
 from cgexplorer.store.models import (
     Component,
     ComponentCpe,
-    ComponentImage,
     Evidence,
     Image,
     IndexEntry,
@@ -188,6 +187,5 @@ def sbom(of: Manifest, *packages: Package, state: str = "verified", searchable: 
         searchable = searchable and state == "verified"
         SbomPackages.objects.create(sbom=made, image=of.image, searchable=searchable, package_ids=ids)
     for one in packages:
-        ComponentImage.objects.get_or_create(component=one.component, image=of.image)
         PackageImage.objects.get_or_create(package=one, image=of.image, defaults={"first_sbom": made})
     return made

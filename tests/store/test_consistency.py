@@ -47,7 +47,6 @@ DAMAGE = {
     "an SBOM holds as many packages as it says": "UPDATE store_sbom SET installed_count = 0, module_count = 0",
     "every package of an SBOM is in the rollup of its image": "DELETE FROM store_packageimage",
     "the rollup holds only what an SBOM of the image holds": "UPDATE store_sbompackages SET package_ids = '{}'",
-    "a component is in an image by one of its packages": "DELETE FROM store_packageimage",
     "what is searched is tagged and verified, and all of that is searched": (
         "UPDATE store_sbompackages SET searchable = NOT searchable"
     ),

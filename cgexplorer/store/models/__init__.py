@@ -14,7 +14,7 @@ from cgexplorer.store.models.evidence import (
 )
 from cgexplorer.store.models.follow import Follow, Sync, SyncItem
 from cgexplorer.store.models.image import Image, IndexEntry, Manifest, Registry, Tag, TagMove
-from cgexplorer.store.models.package import Component, ComponentCpe, ComponentImage, License, Package, PackageImage
+from cgexplorer.store.models.package import Component, ComponentCpe, License, Package, PackageImage
 from cgexplorer.store.models.policy import PolicyRow, TrustRoot, TrustUpdate
 from cgexplorer.store.models.saved_search import SavedAnswer, SavedSearch
 from cgexplorer.store.models.sbom import Sbom, SbomDetail, SbomGraph, SbomPackages
@@ -28,7 +28,6 @@ __all__ = [
     "ClockAcceptance",
     "Component",
     "ComponentCpe",
-    "ComponentImage",
     "DriftEvent",
     "Evidence",
     "Follow",

@@ -80,16 +80,10 @@ RULES = {
     "every package of an SBOM is in the rollup of its image": """
         SELECT DISTINCT p.sbom_id FROM store_sbompackages p CROSS JOIN LATERAL unnest(p.package_ids) AS held(id)
         JOIN store_package k ON k.id = held.id
-        WHERE NOT EXISTS (SELECT FROM store_packageimage i WHERE i.package_id = k.id AND i.image_id = p.image_id)
-        OR NOT EXISTS (SELECT FROM store_componentimage c WHERE c.component_id = k.component_id
-                       AND c.image_id = p.image_id)""",
+        WHERE NOT EXISTS (SELECT FROM store_packageimage i WHERE i.package_id = k.id AND i.image_id = p.image_id)""",
     "the rollup holds only what an SBOM of the image holds": """
         SELECT i.package_id FROM store_packageimage i LEFT JOIN store_sbompackages p ON p.sbom_id = i.first_sbom_id
         WHERE p.sbom_id IS NULL OR p.image_id <> i.image_id OR NOT p.package_ids @> ARRAY[i.package_id]""",
-    "a component is in an image by one of its packages": """
-        SELECT c.component_id FROM store_componentimage c WHERE NOT EXISTS (
-            SELECT FROM store_packageimage i JOIN store_package k ON k.id = i.package_id
-            WHERE i.image_id = c.image_id AND k.component_id = c.component_id)""",
     "what is searched is tagged and verified, and all of that is searched": f"""
         SELECT s.id FROM store_sbom s JOIN store_sbompackages p ON p.sbom_id = s.id
         LEFT JOIN store_evidence e ON e.id = s.evidence_id

@@ -30,11 +30,6 @@ _DROP = (
         WHERE p.image_id = %(image)s AND p.sbom_id <> ALL(%(sboms)s) GROUP BY 1) other
     WHERE i.image_id = %(image)s AND i.first_sbom_id = ANY(%(sboms)s) AND i.package_id = other.id""",
     "DELETE FROM store_packageimage WHERE image_id = %(image)s AND first_sbom_id = ANY(%(sboms)s)",
-    """DELETE FROM store_componentimage c WHERE c.image_id = %(image)s AND c.component_id IN (
-        SELECT k.component_id FROM store_package k WHERE k.id IN (
-            SELECT unnest(p.package_ids) FROM store_sbompackages p WHERE p.sbom_id = ANY(%(sboms)s)))
-    AND NOT EXISTS (SELECT FROM store_packageimage i JOIN store_package k ON k.id = i.package_id
-        WHERE i.image_id = c.image_id AND k.component_id = c.component_id)""",
     "DELETE FROM store_sbompackages WHERE sbom_id = ANY(%(sboms)s)",
     "DELETE FROM store_sbomgraph WHERE sbom_id = ANY(%(sboms)s)",
     "DELETE FROM store_sbomdetail WHERE sbom_id = ANY(%(sboms)s)",
@@ -42,10 +37,7 @@ _DROP = (
 # What uses a row. Every package of an SBOM is in the rollup of its image, so the rollup answers for the arrays.
 _UNUSED = {
     "package": "NOT EXISTS (SELECT FROM store_packageimage i WHERE i.package_id = t.id)",
-    "component": (
-        "NOT EXISTS (SELECT FROM store_package k WHERE k.component_id = t.id)"
-        " AND NOT EXISTS (SELECT FROM store_componentimage i WHERE i.component_id = t.id)"
-    ),
+    "component": "NOT EXISTS (SELECT FROM store_package k WHERE k.component_id = t.id)",
     "license": "NOT EXISTS (SELECT FROM store_package k WHERE k.license_id = t.id)",
 }
 KINDS = tuple(_UNUSED)  # each is used by the one before

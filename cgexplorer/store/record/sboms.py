@@ -26,13 +26,9 @@ WITH contents AS (
 ), detail AS (
     INSERT INTO store_sbomdetail (sbom_id, image_id, packages, files, document)
     VALUES (%(sbom)s, %(image)s, %(packages)s, %(files)s, %(document)s)
-), first AS (
-    INSERT INTO store_packageimage (package_id, image_id, first_sbom_id)
-    SELECT unnest(%(ids)s::int[]), %(image)s, %(sbom)s ON CONFLICT DO NOTHING RETURNING package_id
 )
-INSERT INTO store_componentimage (component_id, image_id)
-SELECT DISTINCT component_id, %(image)s::bigint FROM store_package WHERE id IN (SELECT package_id FROM first)
-ON CONFLICT DO NOTHING
+INSERT INTO store_packageimage (package_id, image_id, first_sbom_id)
+SELECT unnest(%(ids)s::int[]), %(image)s, %(sbom)s ON CONFLICT DO NOTHING
 """
 # Later SBOMs stood in for the first one while its rows were pruned.
 _FIRST_AGAIN = """
