@@ -99,6 +99,8 @@ def look(sync: Sync, asked_for: Wish, source: Registry) -> None:
     asker = _Asker(source, reference.repository)
     with ThreadPoolExecutor(PARALLEL_PER_HOST) as pool:
         for done, batch in zip(count(0, BATCH), batched(names, BATCH), strict=False):
+            if not Sync.objects.filter(pk=sync.pk, finished_at=None).exists():
+                return  # it was unfollowed
             activities.progress(sync.activity_id, "Asking the tags where they point", done, len(names))
             stopping.check()
             now = timezone.now()

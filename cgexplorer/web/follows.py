@@ -17,6 +17,7 @@ from cgexplorer.store.models import Sync
 from cgexplorer.store.queries import follows as queries
 from cgexplorer.store.queries.follows import FollowRow
 from cgexplorer.store.record import follows as record
+from cgexplorer.store.record import syncs
 from cgexplorer.web.images import csv_response
 from cgexplorer.web.render import render_page
 
@@ -75,7 +76,7 @@ def follow(request: HttpRequest) -> HttpResponse:
 
 @require_POST
 def unfollow(request: HttpRequest, name: str) -> HttpResponse:
-    if record.unfollow(name):
+    if syncs.unfollow(name):
         messages.info(request, f"{name} is no longer followed. What is stored of it stays.")
     return redirect("follows")
 

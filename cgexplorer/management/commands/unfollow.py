@@ -9,7 +9,7 @@ from django.core.management.base import CommandError, CommandParser
 from cgexplorer.management.store_command import StoreCommand
 from cgexplorer.oci import reference as references
 from cgexplorer.oci.errors import OciError
-from cgexplorer.store.record import follows
+from cgexplorer.store.record import syncs
 
 
 class Command(StoreCommand):
@@ -23,6 +23,6 @@ class Command(StoreCommand):
             name = references.parse_repository(options["repository"]).name
         except OciError as error:
             raise CommandError(str(error)) from error
-        if not follows.unfollow(name):
+        if not syncs.unfollow(name):
             raise CommandError(f"{name} is not followed.")
         self.stdout.write(f"{name} is no longer followed. What is stored of it stays.")

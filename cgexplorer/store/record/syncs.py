@@ -15,7 +15,7 @@ from django.db.models import F
 from django.utils import timezone
 
 from cgexplorer.store.models import Sync, SyncItem
-from cgexplorer.store.record import activities
+from cgexplorer.store.record import activities, follows
 from cgexplorer.store.record.follows import postpone
 from cgexplorer.store.record.text import storable
 
@@ -96,10 +96,13 @@ def looked(sync: Sync) -> None:
 def claimed(sync: Sync) -> Iterator[SyncItem | None]:
     """The next digest that nobody works on, None when there is none. Its attempt is counted before it can go wrong."""
     for pk in list(
-        sync.items.filter(state="todo").order_by("attempts", "pk").values_list("pk", flat=True)[:MAX_AT_ONCE]
+        sync.items.filter(state="todo", sync__finished_at=None)
+        .order_by("attempts", "pk")
+        .values_list("pk", flat=True)[:MAX_AT_ONCE]
     ):
         with _held(_ITEM, pk) as mine:
-            item = SyncItem.objects.filter(pk=pk, state="todo").first() if mine else None
+            todo = SyncItem.objects.filter(pk=pk, state="todo", sync__finished_at=None)
+            item = todo.first() if mine else None
             if item is None:
                 continue
             item.attempts += 1
@@ -148,6 +151,17 @@ def end(sync: Sync, error: str) -> None:
     """It cannot be done; what was fetched stays."""
     if Sync.objects.filter(pk=sync.pk, finished_at=None).update(finished_at=timezone.now()):
         activities.end(sync.activity_id, error=error)
+
+
+@transaction.atomic
+def unfollow(name: str) -> bool:
+    """Ask no more, not even what the round under way still meant to. What is stored stays. False when it was not
+    followed."""
+    if not follows.unfollow(name):
+        return False
+    for sync in Sync.objects.filter(name=name, tag="", finished_at=None):
+        end(sync, "It is no longer followed.")
+    return True
 
 
 @contextmanager
