@@ -67,16 +67,19 @@ def work(sync: Sync, source: Registry, *, until: float | None = None) -> bool:
         if is_mine and sync.looked_at is None and sync.finished_at is None:
             look(sync, asked_for, source)
     silences = 0
-    while until is None or time.monotonic() < until:
-        stopping.check()
-        with syncs.claimed(sync) as item:
-            if item is None:
-                return False
-            with _counting(sync, source):
-                problem = _fetch(item, asked_for, source)
-        silences = silences + 1 if isinstance(problem, Unreachable) else 0
-        if problem is not None and silences >= MAX_SILENCES:
-            raise problem
+    counted = _Requests(sync, source)
+    try:
+        while until is None or time.monotonic() < until:
+            stopping.check()
+            with syncs.claimed(sync) as item:
+                if item is None:
+                    return False
+                problem = _fetch(item, asked_for, source, counted)
+            silences = silences + 1 if isinstance(problem, Unreachable) else 0
+            if problem is not None and silences >= MAX_SILENCES:
+                raise problem
+    finally:
+        counted.add()
     return True
 
 
@@ -197,7 +200,7 @@ def _was_there(image: Image | None, tag: str) -> bool:
     return image is not None and bool(history.timeline(image, tag))
 
 
-def _fetch(item: SyncItem, asked_for: Wish, source: Registry) -> OciError | None:
+def _fetch(item: SyncItem, asked_for: Wish, source: Registry, counted: _Requests) -> OciError | None:
     """Fetch and verify one digest; then, in one transaction, its tags move and it is done. Or why that failed."""
     named = references.parse(asked_for.name)
     reference = Reference(named.registry, named.repository, digest=item.digest)
@@ -226,13 +229,26 @@ def _fetch(item: SyncItem, asked_for: Wish, source: Registry) -> OciError | None
         manifest = Manifest.objects.select_related("image").get(image__name=named.name, digest=item.digest)
         tags.observe(manifest.image, dict.fromkeys(item.tags, manifest), item.seen_at)
         syncs.done(item, verdict=report.manifests[0].state, manifests=len(report.manifests))
+        counted.add()
     return None
+
+
+class _Requests:
+    """Those that were sent for a round and are not counted in it yet."""
+
+    def __init__(self, sync: Sync, source: Registry) -> None:
+        self._sync, self._source, self._counted = sync, source, source.requests
+
+    def add(self) -> None:
+        if new := self._source.requests - self._counted:
+            self._counted += new
+            syncs.add_requests(self._sync, new)
 
 
 @contextmanager
 def _counting(sync: Sync, source: Registry) -> Iterator[None]:
-    before = source.requests
+    requests = _Requests(sync, source)
     try:
         yield
     finally:
-        syncs.add_requests(sync, source.requests - before)
+        requests.add()

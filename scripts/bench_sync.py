@@ -154,7 +154,7 @@ def first(remote: Remote) -> list[Result]:
     remote.since_last()
     with ExitStack() as stack:
         for _ in range(WORKERS):
-            stack.enter_context(worker(remote))
+            stack.enter_context(worker(remote, jobs=1))  # as manage.py up starts them
         _until_they_listen()
         began = time.perf_counter()
         found = sync_jobs.defer_sync(name)

@@ -19,7 +19,9 @@ PATIENCE_S = 90
 
 
 @contextmanager
-def worker(registry: FakeRegistry | None = None, *, heartbeat_s: int = 10) -> Iterator[subprocess.Popen[bytes]]:
+def worker(
+    registry: FakeRegistry | None = None, *, heartbeat_s: int = 10, jobs: int = 2
+) -> Iterator[subprocess.Popen[bytes]]:
     """A worker process on the test's database. With a quick heartbeat it also takes the others for dead sooner."""
     at = connection.settings_dict
     who = quote(at["USER"]) + (f":{quote(at['PASSWORD'])}" if at["PASSWORD"] else "")
@@ -28,7 +30,7 @@ def worker(registry: FakeRegistry | None = None, *, heartbeat_s: int = 10) -> It
     environment["CGEXPLORER_HEARTBEAT_S"] = str(heartbeat_s)
     environment["CGEXPLORER_INSECURE_REGISTRIES"] = registry.host if registry else ""
     process = subprocess.Popen(
-        [sys.executable, "manage.py", "procrastinate", "worker", "--concurrency=2"], env=environment
+        [sys.executable, "manage.py", "procrastinate", "worker", f"--concurrency={jobs}"], env=environment
     )
     try:
         yield process

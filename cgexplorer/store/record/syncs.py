@@ -89,7 +89,7 @@ def add_failed(sync: Sync, tag: str, reason: str, seen_at: dt.datetime) -> None:
 def looked(sync: Sync) -> None:
     """All tags were asked. Ends the round when nothing is left to fetch."""
     Sync.objects.filter(pk=sync.pk).update(looked_at=timezone.now())
-    end_if_done(sync)
+    end_if_done(sync.pk)
 
 
 @contextmanager
@@ -133,12 +133,12 @@ def fail(item: SyncItem, reason: str) -> None:
 @transaction.atomic(savepoint=False)
 def _end_item(item: SyncItem) -> None:
     item.save(update_fields=["state", "verdict", "manifests", "reason"])
-    end_if_done(item.sync)
+    end_if_done(item.sync_id)
 
 
 @transaction.atomic(savepoint=False)
-def end_if_done(sync: Sync) -> None:
-    locked = Sync.objects.select_for_update().get(pk=sync.pk)
+def end_if_done(sync_id: int) -> None:
+    locked = Sync.objects.select_for_update().get(pk=sync_id)
     if locked.looked_at is None or locked.finished_at is not None or locked.items.filter(state="todo").exists():
         return
     locked.finished_at = timezone.now()
