@@ -47,7 +47,7 @@ def connect(
     turns = HostTurns(host, PARALLEL_PER_HOST, patience.stop, gives_way=gives_way)
     source = live.connect(
         host,
-        trusted=trusted(),
+        trusted=_trusted_by(host, row),
         credentials=_credentials(row),
         token_service=row.token_service if row is not None else "",
         docker_config=docker_config.default_path(),
@@ -75,6 +75,17 @@ def trusted() -> Trusted:
     """What an administrator allows beyond public addresses and https, in the environment or by `add_registry`."""
     listed = stored.listed()
     return Trusted(insecure=settings.INSECURE_REGISTRIES | listed.insecure, private=listed.private)
+
+
+def _trusted_by(host: str, row: Registry | None) -> Trusted:
+    """Where this registry may lead us. One that nobody listed may not send us to those that are: to the token service
+    that was named for it, and else to public addresses only."""
+    every = trusted()
+    names = {host, f"{host}:443", host.removesuffix(":443"), *(["registry-1.docker.io"] if host == "docker.io" else [])}
+    if names & (every.insecure | every.private):
+        return every
+    service = {row.token_service} if row is not None else set()
+    return Trusted(insecure=every.insecure & service, private=every.private & service)
 
 
 def box() -> Box:

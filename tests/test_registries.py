@@ -7,6 +7,7 @@ import io
 import logging
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -67,6 +68,25 @@ def test_plain_http_and_a_private_address_need_a_listing(fake: FakeRegistry, mon
     add(monkeypatch, fake.host, "--access", "public")
     with pytest.raises(Refused):
         resolve(fake.host)
+
+
+@pytest.mark.parametrize(
+    ("host", "said", "is_led"),
+    [
+        ("public.example", {}, False),
+        ("public.example", {"token_service": "127.0.0.1:5443"}, True),
+        ("private.example", {"access": "private"}, True),
+        ("private.example:443", {"access": "private"}, True),
+    ],
+)
+def test_a_registry_that_nobody_listed_may_not_lead_to_one_that_is(
+    host: str, said: dict[str, str], is_led: bool
+) -> None:
+    """By a redirect, or as its token service."""
+    record.registry("127.0.0.1:5443", access="private")
+    record.registry(host, **said)
+    with registries.connect(host) as source, nullcontext() if is_led else pytest.raises(Refused, match="not public"):
+        source._transport.origins.of("https://127.0.0.1:5443/v2/secret/manifests/latest")
 
 
 def test_two_jobs_together_ask_a_host_for_three_things_at_a_time(fake: FakeRegistry) -> None:

@@ -49,7 +49,8 @@ def resolve(host: str, port: int, *, private_allowed: bool, resolver: Resolver =
         if not private_allowed and not is_public(address):
             raise Refused(
                 f"The host {host!a} has the address {address}, which is not public. "
-                "If that is meant, list it as a private registry: manage.py add_registry --access private"
+                "If that is meant, list it, and the registry that leads there, as a private registry: "
+                "manage.py add_registry --access private"
             )
     return tuple(str(address) for address in addresses)
 
