@@ -26,6 +26,7 @@ from django.db import transaction
 from scripts.bench import SHARED, Result, use_database
 
 BUILDS, PACKAGES, CHANGED = 60, 250, 25  # one package in CHANGED is a version further with each build
+WRITTEN = 200  # documents by each of two writers
 BATCH = 20  # documents that the usual way is given: it takes its time
 NOW = dt.datetime.now(dt.UTC)
 
@@ -45,15 +46,54 @@ def _rates() -> list[Result]:
     prepared = [recorder.prepared(*one) for one in parsed]
     recorder.save(*prepared.pop(0))  # warm, and the packages of the first build are known
     ours = _occurrences_a_second(lambda: [recorder.save(*one) for one in prepared], len(prepared))
+    together = _two_writers()
     bare = _occurrences_a_second(lambda: _copy_arrays(recorder.arrays), len(recorder.arrays))
     whole = _Recorder("whole")
     from_bytes = _occurrences_a_second(lambda: [whole.take(one + b" ") for one in raw], len(raw))
     usual = _occurrences_a_second(lambda: _wide_rows(raw[:BATCH]), BATCH)
     what = f"{BUILDS} SBOMs of {PACKAGES} packages, 96 % shared"
     return [
-        *_rate(f"record {what}", ours, "COPY of the bare arrays", bare, "≥ 60,000"),
+        Result(
+            f"record {what}, by two writers at once",
+            round(together),
+            "/s",
+            "one writer",
+            round(ours[0]),
+            round(together / ours[0], 3),
+            "≥ 60,000",
+        ),
+        *_rate(f"record {what}", ours, "COPY of the bare arrays", bare, ""),
         *_rate(f"parse and record {what}", from_bytes, "spdx-tools and wide rows by the ORM", usual, ""),
     ]
+
+
+def _two_writers() -> float:
+    """Occurrences a second that two processes record together, each into an image of its own, as the workers do."""
+    command = [sys.executable, "-m", "scripts.bench_ingest", "--writer"]
+    writers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(2)]
+    for one in writers:
+        assert one.stdout is not None
+        one.stdout.readline()  # it is prepared
+    ended = [one.communicate(b"go\n")[0] for one in writers]
+    times = [json.loads(one) for one in ended]
+    took = max(end for _, end in times) - min(begun for begun, _ in times)
+    return 2 * WRITTEN * PACKAGES / took
+
+
+def _writer() -> None:
+    from cgexplorer.spdx.parse import parse
+
+    use_database("cgexplorer_bench")
+    recorder = _Recorder("writer")
+    raw = [document(build) for build in range(WRITTEN + 1)]
+    prepared = [recorder.prepared(one, parse(one)) for one in raw]
+    recorder.save(*prepared.pop(0))
+    print("prepared", flush=True)
+    sys.stdin.readline()
+    begun = time.monotonic()
+    for one in prepared:
+        recorder.save(*one)
+    print(json.dumps([begun, time.monotonic()]))
 
 
 def _occurrences_a_second(work: Callable[[], object], documents: int) -> tuple[float, float]:
@@ -303,5 +343,7 @@ def main() -> None:
 if __name__ == "__main__":
     if len(sys.argv) == 4:
         print(json.dumps(_one_document(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])))
+    elif sys.argv[1:] == ["--writer"]:
+        _writer()
     else:
         main()
