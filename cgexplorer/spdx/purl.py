@@ -44,6 +44,7 @@ MODULE_TYPES = frozenset(
         "wordpress-plugin",
     }
 )
+INSTALLED_AS = {"alpine": "apk"}  # other words for a type: syft's before 0.60, the VERS specification's
 _SEMVER_LIKE = re.compile(r"\d+\.\d+")
 _SOURCE_RPM = re.compile(r"^(?P<name>.+)-[^-]+-[^-]+\.(?:src|nosrc)\.rpm$")
 
@@ -68,14 +69,15 @@ class Purl(msgspec.Struct, frozen=True):
 @lru_cache(maxsize=65_536)
 def parse(text: str) -> Purl | None:
     """The normalised purl, or None when `text` is not one."""
+    scheme, colon, rest = text.strip().partition(":")
     try:
-        found = PackageURL.from_string(text.strip())
+        found = PackageURL.from_string(scheme.lower() + colon + rest)
     except ValueError:
         return None
     qualifiers: dict[str, str] = dict(found.qualifiers) if isinstance(found.qualifiers, dict) else {}
     kind, namespace, version = found.type, found.namespace or "", found.version or ""
-    if kind == "alpine":  # syft before 0.60
-        kind, namespace = "apk", namespace or "alpine"
+    if kind in INSTALLED_AS:
+        kind, namespace = INSTALLED_AS[kind], namespace or kind
     epoch = qualifiers.get("epoch", "")
     if kind in ("rpm", "deb") and epoch.isdigit() and epoch != "0" and ":" not in version:
         version = f"{epoch}:{version}"
@@ -97,6 +99,13 @@ def parse(text: str) -> Purl | None:
         subpath=found.subpath or "",
         text=whole,
     )
+
+
+def one_spelling(kind: str, name: str) -> str:
+    """The name as its index compares it: typing_extensions is typing-extensions. Sources: PEP 503, crates.io."""
+    if kind == "pypi":
+        return re.sub(r"[-_.]+", "-", name).lower()
+    return name.replace("_", "-").lower() if kind == "cargo" else name.lower()
 
 
 def golang_version(version: str) -> str:

@@ -14,8 +14,9 @@ from cgexplorer.spdx.versions import ConstraintError, VersionRange, parse_constr
 MAX_CHARACTERS = 200  # of the whole query
 MIN_PART_CHARACTERS = 3  # a shorter text cannot use the trigram index, so it is matched as a whole name only
 
-_PURL = re.compile(r"(?P<name>pkg:[^\s<>!]*)(?P<versions>.*)", re.DOTALL)
-_OPERATOR = re.compile(r"\s*(?:[<>]=?|[!=]=|=|\bvers:)")
+# In a purl's qualifiers `=` is part of it, before them it begins a version.
+_PURL = re.compile(r"(?P<name>pkg:[^\s<>!=?#]*(?:[?#][^\s<>!]*)?)(?P<versions>.*)", re.DOTALL | re.IGNORECASE)
+_OPERATOR = re.compile(r"\s*(?:[<>]=?|[!=]=|=|\bvers:)", re.IGNORECASE)
 _ECOSYSTEM = re.compile(r"[a-z][a-z0-9.+-]{0,31}")
 _BARE_VERSION = re.compile(r"v?\d\S*")
 
@@ -72,8 +73,8 @@ def parse(text: str, versions: str = "", ecosystem: str = "") -> Query:
     if ecosystem and not _ECOSYSTEM.fullmatch(ecosystem):
         raise QueryError(f"{ecosystem!r} is no package type; write one such as apk, deb, golang or npm.")
     text, filters, said = _filters(text)
-    ecosystem = _one_of(ecosystem, said)
-    if text.startswith("pkg:"):
+    ecosystem = _one_of(purls.INSTALLED_AS.get(ecosystem, ecosystem), purls.INSTALLED_AS.get(said, said))
+    if text[:4].lower() == "pkg:":
         return msgspec.structs.replace(_of_purl(text, versions, ecosystem), filters=filters)
     name, typed = _split(text)
     if typed and versions:
@@ -121,7 +122,9 @@ def _of_purl(text: str, versions: str, ecosystem: str) -> Query:
         raise QueryError(f"The purl is of type {found.type}, but the type asked for is {ecosystem}.")
     wanted = _range(f"={found.version}" if found.version else "".join(said))
     _one_ecosystem(found.type, wanted)
-    return Query(found.name, ecosystem=found.type, namespace=found.namespace, arch=found.arch, versions=wanted)
+    # Whoever installs packages has a name, and this purl does not say it: then it is any of them.
+    namespace = None if found.type in purls.INSTALLED_TYPES and not found.namespace else found.namespace
+    return Query(found.name, ecosystem=found.type, namespace=namespace, arch=found.arch, versions=wanted)
 
 
 def _split(text: str) -> tuple[str, str]:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import re
 from fnmatch import fnmatchcase
+from urllib.parse import unquote
 
 import msgspec
 
 from cgexplorer.spdx.document import CONTENTS
-from cgexplorer.spdx.licenses import identifiers
+from cgexplorer.spdx.licenses import canonical, identifiers, normalise
 
 NOT_STATED = "NOASSERTION"  # as a licence: of packages that state none
 ROLES = tuple(str(role) for role in CONTENTS)
@@ -22,11 +23,13 @@ _TOKEN = re.compile(
       | (?P<sum>sha(?:256|1):[0-9A-Fa-f]+)
       | (?P<key>licen[sc]e|supplier|checksum|role|type):(?P<value>"[^"]*"|\S*)
     )(?!\S)""",
-    re.VERBOSE,
+    re.VERBOSE | re.IGNORECASE,
 )
+_WILDCARD = re.compile(r"[*?\[]")
 _HEX = re.compile(r"(?:sha(?:256|1):)?(?P<digits>[0-9a-f]{64}|[0-9a-f]{40})")
-# A colon inside a CPE is written \: and stands for itself.
-_CPE_FIELD = re.compile(r"(?:[^:\\]|\\.)+")
+# A colon inside a CPE is written \: and stands for itself, as * and ? do behind a backslash.
+_CPE_FIELD = re.compile(r"(?:\A|:)((?:[^:\\]|\\.)*)")
+_CPE_WILDCARD = re.compile(r"(?<!\\)(?:\\\\)*[*?]")
 
 
 class FilterError(ValueError):
@@ -92,8 +95,8 @@ def _key_and_value(token: re.Match[str]) -> tuple[str, str]:
         return "cpe", token["cpe"]
     if token["sum"]:
         return "checksum", token["sum"]
-    key = "license" if token["key"].startswith("licen") else token["key"]
-    return key, token["value"].strip('"').strip()
+    key = token["key"].lower()
+    return "license" if key.startswith("licen") else key, token["value"].strip('"').strip()
 
 
 def _filters(found: dict[str, str]) -> Filters:
@@ -101,6 +104,8 @@ def _filters(found: dict[str, str]) -> Filters:
     if role and role not in ROLES:
         raise FilterError(f"Search knows the roles {' and '.join(ROLES)}; {role!r} is none of them.")
     cpe = found.get("cpe")
+    if found.get("license", "").upper() == "NONE":
+        raise FilterError(f"Packages that say NONE are found among those that state no licence: license:{NOT_STATED}.")
     return Filters(
         license=found.get("license", ""),
         supplier=found.get("supplier", ""),
@@ -119,10 +124,11 @@ def _checksum(text: str) -> str:
 
 def parse_cpe(text: str) -> Cpe:
     """CPE 2.3 formatted string or 2.2 URI. Raises FilterError. Source: NIST IR 7695."""
-    body = text.removeprefix("cpe:2.3:").removeprefix("cpe:/")
-    fields = [_unescaped(field) for field in _CPE_FIELD.findall(body)]
-    if len(fields) < 3 or "*" in fields[1:3]:
-        raise FilterError("A CPE names a vendor and a product: cpe:2.3:a:openssl:openssl:*.")
+    uri = text.lower().startswith("cpe:/")
+    written = _CPE_FIELD.findall(text[len("cpe:/") if uri else len("cpe:2.3:") :])
+    if len(written) < 3 or not all(written[1:3]) or any(map(_CPE_WILDCARD.search, written[1:3])):
+        raise FilterError("A CPE names a vendor and a product, both in full: cpe:2.3:a:openssl:openssl:*.")
+    fields = [unquote(field) if uri else _unescaped(field) for field in written]
     version = fields[3] if len(fields) > 3 and fields[3] not in ("*", "-") else ""
     return Cpe(fields[1].lower(), fields[2].lower(), version, text)
 
@@ -143,9 +149,24 @@ def _unescaped(field: str) -> str:
 
 
 def license_matches(expression: str, pattern: str) -> bool:
-    """Whether a licence of the expression, or the whole expression, is what the pattern says; case does not matter."""
+    """Whether a licence of the expression, or the whole expression, is what the pattern says.
+
+    Case does not matter, nor which of its names a licence is called by (GPL-2.0, GPL-2.0-only), nor the order of parts.
+    """
+    if not _WILDCARD.search(pattern):
+        pattern = normalise(pattern) or pattern
+        if canonical(expression) == canonical(pattern):
+            return True
     wanted = pattern.casefold()
     return any(_is_like(said.casefold(), wanted) for said in (*licenses_of(expression), expression))
+
+
+def part_of_license(pattern: str) -> str:
+    """A text that every expression has in which `license_matches` finds the pattern."""
+    if _WILDCARD.search(pattern):
+        return max(re.split(r"[*?]+", pattern.partition("[")[0]), key=len)
+    found = identifiers(pattern)
+    return found[0] if found else pattern
 
 
 def licenses_of(expression: str) -> tuple[str, ...]:

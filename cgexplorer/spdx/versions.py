@@ -10,6 +10,7 @@ from urllib.parse import unquote
 import msgspec
 
 from cgexplorer.spdx.order_keys import COMPARATORS
+from cgexplorer.spdx.purl import INSTALLED_AS
 
 type Operator = Literal["<", "<=", "=", "!=", ">=", ">"]
 
@@ -64,15 +65,19 @@ def parse_constraint(text: str) -> VersionRange:
     """Read `<3.3.2`, `>=1.0, <2`, `3.3.1-r0` or `vers:apk/>=1.0|<3.3.2-r0`.
 
     A bare version means exactly that one. Raises ConstraintError.
-    Source of the vers: form: the VERS specification; alternatives (`vers:…/1.0|2.0`) are not a range and refused.
+    Source of the vers: form: the VERS specification. There several intervals (`vers:apk/>=1|<2|>=3|<4`) are
+    alternatives; all of ours hold together, so they are refused: read so, they would find nothing.
     """
     ecosystem = ""
     terms = text.split(",")
-    if text.strip().startswith("vers:"):
+    if text.strip()[:5].lower() == "vers:":
         ecosystem, slash, rest = text.strip()[len("vers:") :].partition("/")
         if not slash or not ecosystem.isalnum():
             raise ConstraintError("A vers: range looks like vers:apk/>=1.0|<3.3.2-r0.")
-        ecosystem = "apk" if ecosystem in ("alpine", "apk") else ecosystem
+        ecosystem = INSTALLED_AS.get(ecosystem.lower(), ecosystem.lower())
+        if ecosystem not in COMPARATORS:
+            known = ", ".join(sorted(COMPARATORS))
+            raise ConstraintError(f"The order of {ecosystem} versions is not known here; those of {known} are.")
         terms = [unquote(term) for term in rest.split("|")]
     if len(terms) > _MAX_CONSTRAINTS:
         raise ConstraintError(f"At most {_MAX_CONSTRAINTS} constraints can be combined.")
@@ -81,7 +86,20 @@ def parse_constraint(text: str) -> VersionRange:
         raise ConstraintError("A version or a range such as <3.3.2 is needed.")
     if sum(constraint.operator == "=" for constraint in constraints) > 1:
         raise ConstraintError("No version can equal two different ones; ask for one of them at a time.")
+    if ecosystem and not _is_one_interval(ecosystem, constraints):
+        raise ConstraintError("This vers: range has several intervals; ask for one of them at a time.")
     return VersionRange(constraints, ecosystem)
+
+
+def _is_one_interval(ecosystem: str, constraints: tuple[Constraint, ...]) -> bool:
+    low, high, same = (
+        [one.version for one in constraints if one.operator in operators]
+        for operators in ((">", ">="), ("<", "<="), "=")
+    )
+    if len(low) > 1 or len(high) > 1 or (same and (low or high)):
+        return False
+    ends = [key for version in (*low, *high) if (key := version_key(ecosystem, version)) is not None]
+    return ends == sorted(ends)
 
 
 def _constraint(term: str) -> Constraint:

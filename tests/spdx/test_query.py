@@ -43,6 +43,7 @@ def test_the_version_box_says_the_same_as_the_query() -> None:
 
 def test_a_vers_range_names_the_ecosystem() -> None:
     assert parse("openssl", "vers:apk/<3.3.2-r0").ecosystem == "apk"
+    assert str(parse("openssl VERS:APK/>=1|!=2|<3")) == "openssl >=1, !=2, < 3"
 
 
 def test_a_purl_names_one_component() -> None:
@@ -72,8 +73,34 @@ def test_a_name_of_two_letters_is_matched_whole() -> None:
 
 
 @pytest.mark.parametrize(
+    "text", ["PKG:apk/wolfi/openssl<3", "Pkg:APK/wolfi/openssl <3", "pkg:apk/wolfi/openssl?arch=x86_64<3"]
+)
+def test_a_purl_is_one_however_its_beginning_is_spelled(text: str) -> None:
+    query = parse(text)
+    assert (query.name, query.namespace, query.ecosystem, str(query.versions)) == ("openssl", "wolfi", "apk", "<3")
+
+
+def test_an_equals_sign_behind_a_purls_name_begins_a_version() -> None:
+    assert str(parse("pkg:apk/wolfi/openssl=3.6.1-r0").versions) == "=3.6.1-r0"
+    assert parse("pkg:apk/wolfi/openssl?arch=aarch64").versions is None
+
+
+def test_a_purl_of_a_distribution_that_names_none_is_of_any() -> None:
+    assert parse("pkg:deb/openssl").namespace is None
+    assert parse("pkg:npm/lodash").namespace == ""
+
+
+def test_alpine_is_another_word_for_apk() -> None:
+    assert parse("openssl type:alpine").ecosystem == parse("openssl", ecosystem="alpine").ecosystem == "apk"
+
+
+@pytest.mark.parametrize(
     ("text", "versions", "ecosystem", "says"),
     [
+        ("openssl vers:apk/>=1|<2|>=3|<4", "", "", "several intervals"),
+        ("openssl vers:apk/<1|>=3", "", "", "several intervals"),
+        ("openssl vers:apk/1|>=3", "", "", "several intervals"),
+        ("openssl vers:openssl/<3", "", "", "order of openssl versions is not known"),
         ("", "", "", "Type the name"),
         ("<3.3.2", "", "", "before the version"),
         ("openssl", "<<3", "", "no version constraint"),

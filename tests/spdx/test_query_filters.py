@@ -22,6 +22,11 @@ def test_other_words_with_a_colon_are_no_filters(text: str) -> None:
     assert take(text)[0] == text
 
 
+def test_keys_of_filters_are_read_in_upper_case_too() -> None:
+    sum_ = "ab" * 32
+    assert take(f"License:MIT SHA256:{sum_.upper()}") == take(f"license:MIT checksum:{sum_}")
+
+
 def test_what_filters_say_can_be_typed_again() -> None:
     text = 'license:MIT supplier:"The Go Authors" checksum:' + "ab" * 20 + " role:module cpe:2.3:a:b:c:1:*:*:*:*:*:*:*"
     assert str(take(text)[1]) == text
@@ -36,6 +41,9 @@ def test_what_filters_say_can_be_typed_again() -> None:
         ("role:file", "roles installed and module"),
         ("cpe:2.3:a:openssl", "vendor and a product"),
         ("cpe:2.3:a:*:openssl:1", "vendor and a product"),
+        ("cpe:2.3:a:openssl:open*", "both in full"),
+        ("cpe:/a:openssl::3.0", "both in full"),
+        ("license:none", "license:NOASSERTION"),
         ("type:No!", "no package type"),
     ],
 )
@@ -66,6 +74,10 @@ def test_filters_alone_are_a_query_and_beside_a_purl_too() -> None:
         ("LGPL-2.1-only", "GPL-*", False),
         ("MIT", "*", True),
         ("not ] an [ expression", "not ] an [ expression", True),
+        ("GPL-2.0-or-later", "GPL-2.0+", True),
+        ("MIT AND GPL-2.0-only", "gpl-2.0", True),
+        ("MIT AND ISC", "(ISC and MIT)", True),
+        ("MIT AND ISC", "ISC OR MIT", False),
     ],
 )
 def test_a_licence_is_matched_by_itself_or_a_pattern(expression: str, pattern: str, matches: bool) -> None:
@@ -79,6 +91,8 @@ def test_a_licence_is_matched_by_itself_or_a_pattern(expression: str, pattern: s
         (r"cpe:2.3:a:go:compute\/metadata:v0.9.0:*", ("go", "compute/metadata", "v0.9.0")),
         (r"cpe:2.3:a:a\:b:c:-:*", ("a:b", "c", "")),
         ("cpe:/a:vendor:product", ("vendor", "product", "")),
+        ("cpe:/a:gnu:libstdc%2b%2b:15", ("gnu", "libstdc++", "15")),
+        (r"CPE:2.3:a:what:what\?:1", ("what", "what?", "1")),
     ],
 )
 def test_cpes_are_read_as_nist_writes_them(text: str, cpe: tuple[str, str, str]) -> None:

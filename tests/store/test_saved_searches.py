@@ -290,3 +290,10 @@ def make_webhook() -> None:
     from cgexplorer.store.models import Webhook
 
     Webhook.objects.create(name="team", host="hooks.example", sealed=b"x")
+
+
+def test_a_package_whose_name_is_spelled_otherwise_is_asked_about() -> None:
+    record.save("python", Wish("typing_extensions"), NOW)
+    image = make.image("cgr.dev/a/python")
+    sbom = make.sbom(make.manifest(image), make.package("1", make.component("typing-extensions", "pypi", "")))
+    assert [search.name for search in queries.touched([sbom.pk])] == ["python"]

@@ -65,6 +65,46 @@ def test_a_purl_answers_for_what_was_built_from_it_in_its_own_namespace() -> Non
     assert (hit.namespace, hit.name, hit.matched_by) == ("wolfi", "libssl3", "built from")
 
 
+def test_a_source_is_found_however_its_name_is_spelled() -> None:
+    manager = make.component("NetworkManager", "rpm", "redhat")
+    library = make.component("nm-library", "rpm", "redhat")
+    image_with("quay.io/a/a", make.package("1.52-1", manager))
+    image_with("quay.io/a/b", make.package("1.52-1", library, built_from="NetworkManager"))
+    assert {hit.image for hit in search(parse("networkmanager")).hits} == {"quay.io/a/a", "quay.io/a/b"}
+
+
+def test_the_last_part_of_a_path_is_no_sources_name() -> None:
+    image_with("cgr.dev/a/go", make.package("1", make.component("net", "golang", "golang.org/x")))
+    image_with("cgr.dev/a/c", make.package("1", make.component("libnet1", "deb", "debian"), built_from="net"))
+    assert [hit.name for hit in search(parse("golang.org/x/net")).hits] == ["net"]
+
+
+@pytest.mark.parametrize(
+    ("ecosystem", "stored", "typed"),
+    [
+        ("pypi", "typing-extensions", "typing_extensions"),
+        ("pypi", "zope.interface", "Zope-Interface"),
+        ("pypi", "zope.interface", "pkg:pypi/zope_interface"),
+        ("cargo", "serde_json", "serde-json"),
+    ],
+)
+def test_a_name_is_found_as_its_index_compares_names(ecosystem: str, stored: str, typed: str) -> None:
+    image_with("cgr.dev/a/python", make.package("1.0.0", make.component(stored, ecosystem, "")))
+    image_with("cgr.dev/a/other", make.package("1.0.0", make.component(stored, "npm", "")))
+    assert [(hit.name, hit.ecosystem) for hit in search(parse(typed)).hits] == [(stored, ecosystem)]
+
+
+def test_a_purls_namespace_is_read_in_any_case() -> None:
+    image_with("cgr.dev/a/java", make.package("1", make.component("log4j", "maven", "org.apache")))
+    assert search(parse("pkg:maven/Org.Apache/Log4j")).images == 1
+
+
+def test_a_purl_without_the_distribution_finds_all_of_them() -> None:
+    for namespace in ("debian", "ubuntu"):
+        image_with(f"cgr.dev/a/{namespace}", make.package("3", make.component("openssl", "deb", namespace)))
+    assert search(parse("pkg:deb/openssl")).images == 2
+
+
 def test_a_purl_means_one_namespace_and_one_architecture() -> None:
     image_with(
         "cgr.dev/chainguard/go",
@@ -254,6 +294,8 @@ def test_filters_narrow_a_name() -> None:
     assert found("openssl license:gpl-*") == {"openssl@2"}
     assert found("openssl supplier:wolf") == {"openssl@1"}
     assert found("role:module") == {"net@3"}
+    assert found("license:GPL-3.0") == {"openssl@2"}
+    assert found("license:[FGHIJKLM]PL-3*") == {"openssl@2"}
     assert found("license:*") == {"openssl@1", "openssl@2", "net@3"}
     assert found("license:MIT openssl<2") == {"openssl@1"}
     assert found("type:golang role:module") == {"net@3"}

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import re
-
 from cgexplorer.spdx.query import QueryError
-from cgexplorer.spdx.query_filters import NOT_STATED, Cpe, Filters, license_matches
+from cgexplorer.spdx.query_filters import NOT_STATED, Cpe, Filters, license_matches, part_of_license
 from cgexplorer.store.queries.rows import rows
 
 MAX_LICENSES = 10_000  # expressions that one pattern may stand for
@@ -31,8 +29,8 @@ def conditions(filters: Filters) -> tuple[str, list[object]]:
 
 def license_ids(pattern: str) -> list[int]:
     """Expressions of which one licence is what the pattern says."""
-    # The longest literal part lets PostgreSQL leave out most; the pattern itself decides about the rest.
-    literal = max(re.split(r"[*?\[\]]+", pattern), key=len)
+    # A literal part lets PostgreSQL leave out most; the pattern itself decides about the rest.
+    literal = part_of_license(pattern)
     found = rows(
         "SELECT id, expression FROM store_license WHERE expression ILIKE %s ORDER BY id LIMIT %s",
         [f"%{like(literal)}%", MAX_LICENSES + 1],

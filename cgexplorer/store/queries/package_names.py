@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Literal
 
 import msgspec
 
+from cgexplorer.spdx import purl
 from cgexplorer.spdx.query import Query, QueryError
 from cgexplorer.spdx.query_filters import cpe_allows
 from cgexplorer.spdx.versions import VersionRange, key_range, matches
@@ -15,6 +17,8 @@ from cgexplorer.store.queries.rows import rows
 MAX_NAMES = 300  # names that a part of a name may stand for; beyond, the answer says that it is cut
 MAX_PACKAGES = 50_000  # package versions of one answer
 MAX_NAMES_LIKE = 5
+_LOOSELY_NAMED = ["pypi", "cargo"]
+_SEPARATORS = re.compile(r"[-_.]+")
 
 type MatchedBy = Literal["name", "built from", "part of the name", "filter"]
 
@@ -78,10 +82,10 @@ def named(query: Query, *, by_part: bool = False, image: int | None = None) -> N
     return _judged(query, _whole(query, _components(query), image))
 
 
-def _whole(query: Query, components: list[tuple[int, str]], image: int | None = None) -> list[Found]:
+def _whole(query: Query, components: list[_Component], image: int | None = None) -> list[Found]:
     packages = _packages(query, components, "name", image)
     seen = {package.id for package in packages}
-    return packages + [package for package in _built_from(query, image) if package.id not in seen]
+    return packages + [package for package in _built_from(query, components, image) if package.id not in seen]
 
 
 def _asked(query: Query, image: int | None) -> tuple[str, list[object]]:
@@ -125,32 +129,48 @@ def _by_part(query: Query, image: int | None = None) -> Names:
     return Names(judged.found, judged.unordered, cut_off_names=len(components) > MAX_NAMES)
 
 
-def _components(query: Query) -> list[tuple[int, str]]:
-    """(id, ecosystem) of components with exactly this name, in any spelling of upper and lower case."""
+type _Component = tuple[int, str, str]  # id, ecosystem, name
+
+
+def _components(query: Query) -> list[_Component]:
+    """Components with exactly this name, in any spelling of upper and lower case."""
     if query.is_purl:
-        return [
-            (key, ecosystem)
-            for key, ecosystem, namespace in rows(
-                "SELECT id, ecosystem, namespace FROM store_component WHERE name ILIKE %s AND ecosystem = %s",
-                [like(query.name), query.ecosystem],
-            )
-            if namespace == query.namespace
-        ]
+        found = rows(
+            "SELECT id, ecosystem, name, namespace FROM store_component WHERE name ILIKE %s AND ecosystem = %s",
+            [like(query.name), query.ecosystem],
+        )
+        return [(*one, name) for *one, name, namespace in found if _is(namespace, query)] + _spelled_otherwise(query)
     found = _components_with(query, like(query.name), MAX_PACKAGES)
     for namespace, name in query.alternatives:
         found += rows(
-            "SELECT id, ecosystem FROM store_component WHERE name ILIKE %s AND namespace ILIKE %s"
+            "SELECT id, ecosystem, name FROM store_component WHERE name ILIKE %s AND namespace ILIKE %s"
             " AND %s IN ('', ecosystem)",
             [like(name), like(namespace), query.ecosystem],
         )
-    return found
+    return found + _spelled_otherwise(query)
 
 
-def _components_with(query: Query, pattern: str, limit: int) -> list[tuple[int, str]]:
+def _spelled_otherwise(query: Query) -> list[_Component]:
+    """Components whose index says that this is their name: typing_extensions of pypi is typing-extensions."""
+    if query.namespace or query.ecosystem not in ("", *_LOOSELY_NAMED) or not _SEPARATORS.search(query.name):
+        return []
+    found: list[_Component] = rows(
+        "SELECT id, ecosystem, name FROM store_component WHERE name ILIKE %s AND ecosystem = ANY(%s)",
+        ["%".join(map(like, _SEPARATORS.split(query.name))), [query.ecosystem] if query.ecosystem else _LOOSELY_NAMED],
+    )
+    return [one for one in found if purl.one_spelling(one[1], one[2]) == purl.one_spelling(one[1], query.name)]
+
+
+def _is(namespace: str, query: Query) -> bool:
+    return namespace.casefold() == (query.namespace or "").casefold()
+
+
+def _components_with(query: Query, pattern: str, limit: int) -> list[_Component]:
     return rows(
         # Shortest first: when the names are cut off, those most like the query stay.
         "WITH c AS MATERIALIZED (SELECT id, ecosystem, name FROM store_component WHERE name ILIKE %s)"
-        " SELECT id, ecosystem FROM c WHERE %s IN ('', ecosystem) ORDER BY length(name), name, ecosystem, id LIMIT %s",
+        " SELECT id, ecosystem, name FROM c WHERE %s IN ('', ecosystem)"
+        " ORDER BY length(name), name, ecosystem, id LIMIT %s",
         [pattern, query.ecosystem, limit],
     )
 
@@ -161,11 +181,11 @@ _COLUMNS = """p.id, c.ecosystem, c.namespace, c.name, p.version, p.version_key, 
   LEFT JOIN store_license l ON l.id = p.license_id"""
 
 
-def _packages(query: Query, components: list[tuple[int, str]], matched_by: MatchedBy, image: int | None) -> list[Found]:
+def _packages(query: Query, components: list[_Component], matched_by: MatchedBy, image: int | None) -> list[Found]:
     found: list[Found] = []
     asked, asked_parameters = _asked(query, image)
-    for ecosystem in sorted({ecosystem for _, ecosystem in components}):
-        ids = [key for key, said in components if said == ecosystem]
+    for ecosystem in sorted({ecosystem for _, ecosystem, _ in components}):
+        ids = [key for key, said, _ in components if said == ecosystem]
         condition, parameters = _version_condition(ecosystem, query.versions)
         found_rows = rows(
             f"SELECT {_COLUMNS} WHERE p.component_id = ANY(%s::int[]) AND {condition} AND {asked} LIMIT %s",
@@ -176,20 +196,27 @@ def _packages(query: Query, components: list[tuple[int, str]], matched_by: Match
     return found
 
 
-def _built_from(query: Query, image: int | None) -> list[Found]:
+def _built_from(query: Query, components: list[_Component], image: int | None) -> list[Found]:
     """libssl3 answers to openssl, and to `pkg:apk/wolfi/openssl`: that is how advisories name a source.
 
-    One name is one source, so its packages are few enough to be judged one by one.
+    One name is one source, so its packages are few enough to be judged one by one. The source is spelled as typed, in
+    lower case, or as the components of that name are: NetworkManager.
     """
     asked, parameters = _asked(query, image)
+    spelled = {name for _, _, name in components if name.casefold() == query.name.casefold()}
     sources = rows(
         f"SELECT {_COLUMNS} WHERE p.built_from <> '' AND p.built_from = ANY(%s) AND %s IN ('', c.ecosystem)"
         f" AND {asked} LIMIT %s",
-        [sorted({query.name, query.name.lower()}), query.ecosystem, *parameters, MAX_PACKAGES + 1],
+        [
+            sorted({query.name, query.name.lower(), *spelled}),
+            query.ecosystem,
+            *parameters,
+            MAX_PACKAGES + 1,
+        ],
     )
     found = _found(sources, "built from")
     _check_number(found, query)
-    return [one for one in found if not query.is_purl or one.namespace == query.namespace]
+    return [one for one in found if not query.is_purl or _is(one.namespace, query)]
 
 
 def _version_condition(ecosystem: str, wanted: VersionRange | None) -> tuple[str, list[object]]:

@@ -139,6 +139,7 @@ def shown(manifests: Iterable[int]) -> dict[int, Shown]:
     }
 
 
+# Spelled as loosely as any index compares names: then rather one search more is asked than one too few.
 _TOUCHED = """
 WITH ids AS (SELECT DISTINCT unnest(package_ids) AS id FROM store_sbompackages WHERE sbom_id = ANY(%s)),
   packages AS (SELECT p.component_id, p.built_from FROM ids JOIN store_package p ON p.id = ids.id),
@@ -148,7 +149,8 @@ WITH ids AS (SELECT DISTINCT unnest(package_ids) AS id FROM store_sbompackages W
 SELECT id FROM store_savedsearch WHERE EXISTS (SELECT FROM changed) AND (
   names = '{}'
   OR id IN (SELECT s.id FROM store_savedsearch s, unnest(s.names) n
-            WHERE NOT s.by_part AND lower(n) IN (SELECT name FROM changed))
+            WHERE NOT s.by_part AND regexp_replace(lower(n), '[-_.]+', '-', 'g')
+              IN (SELECT regexp_replace(name, '[-_.]+', '-', 'g') FROM changed))
   OR id IN (SELECT s.id FROM store_savedsearch s, unnest(s.names) n, changed
             WHERE s.by_part AND strpos(changed.name, lower(n)) > 0))
 """
