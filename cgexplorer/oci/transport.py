@@ -174,7 +174,7 @@ class Transport:
                 "timeout": {"connect": patience.connect_s, "read": idle_s, "write": idle_s, "pool": patience.exchange_s}
             },
         )
-        with origin.slots, self._turns.slot(origin.authority):
+        with origin.slots, self._turns.slot(origin.authority, patience.together_s - self._asking.s):
             allowed_s = min(patience.exchange_s, patience.together_s - self._asking.s)
             if allowed_s <= 0:
                 raise self._out_of_time(origin.host)

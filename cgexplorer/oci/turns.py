@@ -7,8 +7,9 @@ from typing import Protocol
 
 
 class Turns(Protocol):
-    def slot(self, host: str) -> AbstractContextManager[object]:
-        """One of the few requests to the host that may be under way, held until its answer is read."""
+    def slot(self, host: str, longest_s: float) -> AbstractContextManager[object]:
+        """One of the few requests to the host that may be under way, held until its answer is read. `OutOfTime` when
+        none was free for so long."""
 
     def may_wait(self) -> bool:
         """Whether to try again after a pause, now that something did not answer. Else somebody else does so, and what
@@ -18,7 +19,7 @@ class Turns(Protocol):
 class Alone:
     """Nobody else asks: the limits of the process are all there is."""
 
-    def slot(self, host: str) -> AbstractContextManager[object]:
+    def slot(self, host: str, longest_s: float) -> AbstractContextManager[object]:
         return nullcontext()
 
     def may_wait(self) -> bool:

@@ -7,17 +7,19 @@ process loses its sessions and with them its locks, and nobody has to clean up. 
 from __future__ import annotations
 
 import hashlib
+import math
 import random
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from threading import Lock
-from time import sleep
+from time import monotonic, sleep
 from typing import Any, LiteralString, Self
 
 import psycopg
 from django.db import connection
 from psycopg.errors import LockNotAvailable
 
+from cgexplorer.oci.errors import OutOfTime
 from cgexplorer.stopping import Interrupted
 
 _SLOT, _WAIT = 0x5348, 0x5357  # classes of advisory locks
@@ -64,12 +66,18 @@ class HostTurns:
             self._waiting = None
 
     @contextmanager
-    def slot(self, host: str) -> Iterator[None]:
-        """One of the host's slots until the block ends. Waits as long as it takes; `Interrupted` when to stop."""
+    def slot(self, host: str, longest_s: float = math.inf) -> Iterator[None]:
+        """One of the host's slots until the block ends. `Interrupted` when to stop, `OutOfTime` when none was free for
+        so long: a process that is frozen (by docker pause, or with its machine) keeps its sessions and their locks."""
         session = self._session()
+        until = monotonic() + longest_s
         try:
             with connection.wrap_database_errors:
-                self._take(session, numbers(host, self._parallel))
+                if not self._take(session, numbers(host, self._parallel), until):
+                    raise OutOfTime(
+                        f"{host} was not asked: all the time that was left, other processes had {self._parallel} "
+                        "questions under way, which is as many as are asked at once. Is one of them frozen?"
+                    )
             yield
         finally:
             self._give_back(session)
@@ -114,14 +122,16 @@ class HostTurns:
         with connection.wrap_database_errors:
             return _session()
 
-    def _take(self, session: psycopg.Connection[Any], slots: list[int]) -> None:
+    def _take(self, session: psycopg.Connection[Any], slots: list[int], until: float) -> bool:
         is_queued = False
         while True:
             random.shuffle(slots)
             if session.execute(_TRY, [slots, _SLOT], prepare=True).fetchone() is not None:
-                return
+                return True
             if self._stop():
                 raise Interrupted
+            if monotonic() >= until:
+                return False
             if is_queued:
                 sleep(_LOOK_EVERY_S)
                 continue
@@ -130,7 +140,7 @@ class HostTurns:
                 session.execute("SELECT pg_advisory_lock(%s, %s)", [_SLOT, slots[0]], prepare=True)
             except LockNotAvailable:
                 continue
-            return
+            return True
 
     def _give_back(self, session: psycopg.Connection[Any]) -> None:
         try:

@@ -20,7 +20,7 @@ class GivesWay:
         self.held: list[str] = []
 
     @contextmanager
-    def slot(self, host: str) -> Iterator[None]:
+    def slot(self, host: str, longest_s: float) -> Iterator[None]:
         self.held.append(host)
         yield
 

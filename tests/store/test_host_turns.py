@@ -16,6 +16,7 @@ import pytest
 from django.db import connection
 
 from cgexplorer import jobs, stopping
+from cgexplorer.oci.errors import OutOfTime
 from cgexplorer.store import host_turns
 from cgexplorer.store.host_turns import HostTurns
 from cgexplorer.store.models import Activity
@@ -89,6 +90,15 @@ def test_a_process_that_is_to_stop_waits_no_longer() -> None:
         stop.set()
         waiting.join()
     assert len(ended) == 1
+
+
+def test_a_job_does_not_wait_longer_than_it_may_ask() -> None:
+    """A frozen process holds its slots without end."""
+    with HostTurns(HOST, 1, stopping.never) as frozen, HostTurns(HOST, 1, stopping.never) as ours:
+        with frozen.slot(HOST), pytest.raises(OutOfTime, match="frozen"), ours.slot(HOST, 0):
+            pass
+        with ours.slot(HOST, 0):
+            pass
 
 
 def test_the_slots_of_a_killed_process_are_free() -> None:
