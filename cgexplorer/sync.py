@@ -116,6 +116,8 @@ def look(sync: Sync, asked_for: Wish, source: Registry) -> None:
                 syncs.add_failed(sync, unasked[0], reason, now)
             elif asker.silence is not None:
                 raise asker.silence
+            if any(isinstance(one.problem, NotFound) and one.tag in known for one in answers):
+                _check_repository(source, reference.repository)
             _store(sync, asked_for, image, known, answers, now)
             if asker.silence is not None:
                 break
@@ -132,6 +134,17 @@ def _names(asked_for: Wish, source: Registry, repository: str, known: Iterable[s
     listed = dict.fromkeys(source.tags(repository))
     missed = [tag for tag in known if tag not in listed and choice.is_meant(tag, asked_for.tags)]
     return list(dict.fromkeys([*choice.choose(listed, asked_for.tags, asked_for.newest), *missed]))
+
+
+def _check_repository(source: Registry, repository: str) -> None:
+    """Before a tag is taken for gone. Raises NotFound when the registry does not know the repository either, as a proxy
+    says of everything while the registry behind it starts (Traefik), and Unreachable."""
+    try:
+        next(source.tags(repository), "")
+    except (NotFound, Unreachable):
+        raise
+    except OciError as error:
+        logger.info("Taken for no news of its tags: %s", error)  # not everybody may read the list
 
 
 class _Answer(msgspec.Struct, frozen=True):

@@ -9,7 +9,7 @@ import pytest
 from django.utils import timezone
 
 from cgexplorer import sync
-from cgexplorer.oci.errors import NotFound, Unreachable
+from cgexplorer.oci.errors import Unreachable
 from cgexplorer.oci.manifest import OCI_INDEX
 from cgexplorer.oci.origin import PARALLEL_PER_HOST
 from cgexplorer.oci.registry import Registry, connect
@@ -154,22 +154,6 @@ def test_a_tag_that_the_list_forgot_but_that_is_there_is_not_gone(registry: Fake
     registry.unlisted = {"1.1"}
     end = go(registry, source)
     assert (end.found, end.unchanged, end.gone) == (2, 2, 0)
-
-
-def test_a_repository_that_is_not_there_marks_nothing_gone(registry: FakeRegistry, source: Registry) -> None:
-    push(registry, "1.0")
-    go(registry, source)
-    registry.fault, registry.fault_at = Fault.NO_REPOSITORY, "/tags/"
-    with pytest.raises(NotFound):
-        go(registry, source)
-    assert set(tagged()) == {"1.0"}
-
-
-def test_a_name_that_is_not_there_is_a_failure_that_says_so(registry: FakeRegistry, source: Registry) -> None:
-    push(registry, "1.0")
-    end = go(registry, source, tags=["1.0", "typo"])
-    assert (end.fetched, end.failed) == (1, 1)
-    assert "does not have the tag typo" in SyncItem.objects.get(state="failed").reason
 
 
 def test_a_registry_that_refuses_head_is_asked_by_get(registry: FakeRegistry, source: Registry) -> None:

@@ -1,0 +1,51 @@
+"""What a registry does not have, and what that says of what it had."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from cgexplorer.oci.errors import NotFound
+from cgexplorer.oci.registry import Registry, connect
+from cgexplorer.store.models import SyncItem
+from tests.fakes.registry import FakeRegistry, Fault
+from tests.test_sync import go, push, tagged
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def registry() -> Iterator[FakeRegistry]:
+    with FakeRegistry() as running:
+        yield running
+
+
+@pytest.fixture
+def source(registry: FakeRegistry) -> Iterator[Registry]:
+    with connect(registry.host, insecure=frozenset([registry.host])) as source:
+        yield source
+
+
+@pytest.mark.parametrize("path", ["/tags/", "/v2/"])
+@pytest.mark.parametrize("tags", [[], ["1.0", "1.1"]], ids=["all", "named"])
+def test_a_repository_that_is_not_there_marks_nothing_gone(
+    registry: FakeRegistry, source: Registry, tags: list[str], path: str
+) -> None:
+    """A proxy says so of everything while the registry behind it starts."""
+    push(registry, "1.0", "1.1")
+    go(registry, source, tags=tags)
+    registry.fault, registry.fault_at = Fault.NO_REPOSITORY, path
+    if path == "/v2/" or not tags:
+        with pytest.raises(NotFound):
+            go(registry, source)
+    else:
+        assert go(registry, source).unchanged == 2
+    assert set(tagged()) == {"1.0", "1.1"}
+
+
+def test_a_name_that_is_not_there_is_a_failure_that_says_so(registry: FakeRegistry, source: Registry) -> None:
+    push(registry, "1.0")
+    end = go(registry, source, tags=["1.0", "typo"])
+    assert (end.fetched, end.failed) == (1, 1)
+    assert "does not have the tag typo" in SyncItem.objects.get(state="failed").reason
