@@ -51,7 +51,9 @@ def cleared_up() -> Iterator[Path]:
 
 def mortal(command: list[str], output: IO[bytes] | int | None = None) -> subprocess.Popen[bytes]:
     """A process that dies with us. By util-linux's `setpriv`, since forking in Python is not safe beside threads."""
-    command = ["setpriv", "--pdeathsig", "KILL", *command]
+    # Killed before setpriv could ask for it, we are not its parent any more: then nothing begins.
+    ours = ["sh", "-c", '[ "$PPID" = "$0" ] && exec "$@"', str(os.getpid())]
+    command = ["setpriv", "--pdeathsig", "KILL", *ours, *command]
     return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=output, stderr=output)
 
 
