@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Collection
 
 from django.db import connection, transaction
 
@@ -25,7 +24,10 @@ FROM (
                    WHERE x.manifest_id = s.manifest_id)
     ) AND coalesce(e.state = 'verified', false) AS searchable
     FROM store_sbom s LEFT JOIN store_evidence e ON e.id = s.evidence_id
-    WHERE s.image_id = %s{these}
+    WHERE s.image_id = %(image)s AND s.manifest_id IN (
+        SELECT unnest(%(manifests)s::bigint[]) UNION
+        SELECT manifest_id FROM store_indexentry WHERE index_id = ANY(%(manifests)s::bigint[])
+    )
 ) now
 WHERE held.sbom_id = now.id AND held.searchable IS DISTINCT FROM now.searchable
 """
@@ -84,9 +86,7 @@ def gone(manifest: Manifest, now: dt.datetime) -> None:
     Manifest.objects.filter(pk=manifest.pk, gone_at=None, observed_at__lte=now).update(gone_at=now)
 
 
-def refresh_searchable(image: Image, manifest_ids: Sequence[int] | None = None) -> None:
-    """Of these manifests, or of all of the image: a first sync would otherwise look at everything for each digest."""
-    these = "" if manifest_ids is None else " AND s.manifest_id = ANY(%s)"
-    values: list[Any] = [image.pk] if manifest_ids is None else [image.pk, list(manifest_ids)]
+def refresh_searchable(image: Image, manifest_ids: Collection[int]) -> None:
+    """Of these manifests, and of those that they name as indexes: others are not affected by what becomes of them."""
     with connection.cursor() as cursor:
-        cursor.execute(_SEARCHABLE.format(these=these), values)
+        cursor.execute(_SEARCHABLE, {"image": image.pk, "manifests": list(manifest_ids)})

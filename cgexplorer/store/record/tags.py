@@ -39,7 +39,7 @@ def observe(image: Image, found: Mapping[str, Manifest], now: dt.datetime) -> li
             update_fields=["manifest", "moved_at", "observed_at"],
         )
         if moves:
-            refresh_searchable(image)
+            refresh_searchable(image, places)
             drift.of_moves(moves)
     return [move.name for move in moves]
 
@@ -49,11 +49,12 @@ def gone(image: Image, names: Iterable[str], now: dt.datetime) -> list[str]:
     """These tags are no longer at their source, which answered so at `now`. Gives those that pointed somewhere."""
     lock(image)
     known = {tag.name: tag for tag in Tag.objects.filter(image=image, name__in=list(names))}
-    with saved_searches.watching(image, [tag.manifest_id for tag in known.values()], now) as cause:
+    places = [tag.manifest_id for tag in known.values()]
+    with saved_searches.watching(image, places, now) as cause:
         cause.moves = moves = _moves(image, list(known), known, {}, now)
         Tag.objects.filter(image=image, name__in=[move.name for move in moves]).delete()
         if moves:
-            refresh_searchable(image)
+            refresh_searchable(image, places)
             drift.of_moves(moves)
     return [move.name for move in moves]
 
