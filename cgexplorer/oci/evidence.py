@@ -130,6 +130,8 @@ def discover(source: Source, repository: str, digest: str, *, name: str = "", on
         # A layout is read whole, so that damage in it shows; a registry is not asked for bytes that are known.
         known = _usual_payload(name, digest) if source.kind == "registry" else b""
         contents = _contents(pool, source, repository, places, known)
+        if source.has_signature_tags and not (places or excess or any(one.problems for one in found)):
+            late += _silence(source, repository, digest)
     read = [_evidence(digest, place, contents[_blob(place)]) for place in places]
     problems = [*(p for one in found for p in one.problems), *excess, *late]
     problems += [one for one in read if isinstance(one, Problem)]
@@ -138,6 +140,18 @@ def discover(source: Source, repository: str, digest: str, *, name: str = "", on
     carriers = tuple(dict.fromkeys(one.carrier for one in found if one.places and one.carrier))
     every = tuple(dict.fromkeys([*problems, *over]))
     return Discovery(digest, evidence, every, carriers, "" if proves_absence else COPIED_ALONE.reason)
+
+
+def _silence(source: Source, repository: str, digest: str) -> list[Problem]:
+    """Nothing was there: was the registry? A proxy before one that starts again answers 404 for everything (Traefik),
+    and so would the image be, which was there a moment ago."""
+    try:
+        source.manifest(repository, digest)
+    except NotNow:
+        raise
+    except OciError as error:
+        return [Problem(digest, f"Asked once more after nothing was found beside it: {error}")]
+    return []
 
 
 def _legacy(source: Source, repository: str, digest: str, kind: Kind) -> _Found:

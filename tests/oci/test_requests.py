@@ -10,7 +10,7 @@ import pytest
 from cgexplorer.oci.evidence import Discovery, Kind, discover
 from cgexplorer.oci.registry import Registry, connect
 from cgexplorer.oci.signed_forms import SIMPLE_SIGNING
-from tests.fakes.registry import FakeRegistry
+from tests.fakes.registry import FakeRegistry, Fault
 
 REPOSITORY = "chainguard/go"
 BUNDLE = "application/vnd.dev.sigstore.bundle.v0.3+json"
@@ -101,3 +101,24 @@ def test_a_payload_is_known_by_its_digest_alone(fake: FakeRegistry, registry: Re
     found, questions = asked(fake, registry, digest, Kind.SIGNATURE)
     assert [one.content for one in found.evidence] == [copied]
     assert len(questions) == 3
+
+
+def test_where_nothing_lies_beside_an_image_it_is_asked_for_once_more(fake: FakeRegistry, registry: Registry) -> None:
+    digest = fake.push_image(REPOSITORY)
+    found, questions = asked(fake, registry, digest, Kind.SIGNATURE)
+    assert found == Discovery(digest)
+    assert questions == [
+        "GET manifests/sha256-DIGEST.sig",
+        "GET manifests/sha256:DIGEST",
+        "GET referrers/sha256:DIGEST",
+    ]
+
+
+def test_a_proxy_that_has_lost_its_registry_proves_no_absence(fake: FakeRegistry, registry: Registry) -> None:
+    """It answers 404 for everything (Traefik, while what is behind it starts)."""
+    digest = fake.push_image(REPOSITORY)
+    signed(fake, payload(fake, digest), digest=digest)
+    fake.fault, fake.fault_at = Fault.NO_REPOSITORY, "/v2/"
+    (problem,) = discover(registry, REPOSITORY, digest).problems
+    assert problem.place == digest
+    assert "once more" in problem.reason
