@@ -143,6 +143,10 @@ def _sentences(answer: Answer, folders: _Folders) -> Iterator[Step]:
             f"For {universe.blind_digests:,} of {universe.digests:,} digests the answer is unknown, not no: "
             "universe.csv says which, and why."
         )
+    if universe.partly_digests:
+        yield note(
+            f"Of {universe.partly_digests:,} digests not every package was searched: universe.csv says which, and why."
+        )
     if not answer.hits and not folders.paths:
         yield skipped(
             f"that {universe.searched_digests:,} SBOMs do not name it: their evidence is not in this file. "

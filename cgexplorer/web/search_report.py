@@ -44,8 +44,10 @@ def as_builtins(answer: Answer) -> dict[str, Any]:
             "searched_images": universe.searched_images,
             "searched_digests": universe.searched_digests,
             "pruned_digests": universe.pruned_digests,
+            "partly_searched_digests": universe.partly_digests,
             "without_verified_sbom": list(universe.blind_images),
             "not_searched": [msgspec.to_builtins(blind) for blind in universe.blind],
+            "partly_searched": [msgspec.to_builtins(blind) for blind in universe.partly],
         },
         "total": {"images": answer.images, "digests": answer.digests},
         "names_cut_off": answer.names.cut_off_names,
@@ -140,7 +142,13 @@ def blind(answer: Answer) -> str:
         said = f"{said}, {more}" if said else more
         said += " none for some platform" if whole else f" no {kind} for some platform"
     said = said if whole or partly else f"every image has a {kind}"
-    return f"{said}; {pruned(answer)}" if answer.universe.pruned_digests else said
+    said = f"{said}; {pruned(answer)}" if answer.universe.pruned_digests else said
+    partly_searched = answer.universe.partly_digests
+    return (
+        f"{said}; {_counted(partly_searched, 'digest')} {_were(partly_searched)} searched in part"
+        if partly_searched
+        else said
+    )
 
 
 def pruned(answer: Answer) -> str:

@@ -14,7 +14,7 @@ from cgexplorer.spdx.query import Scope, parse
 from cgexplorer.store.models import Evidence, Image, Manifest, Sbom, SbomPackages, Tag, TagMove, UniverseChange
 from cgexplorer.store.queries import consistency, universe_rules
 from cgexplorer.store.queries.search import search
-from cgexplorer.store.queries.universe import universe
+from cgexplorer.store.queries.universe import looked, universe
 from cgexplorer.store.record import images, sboms, tags
 from tests.at_once import together
 from tests.store import factories as make
@@ -169,6 +169,7 @@ def test_a_search_does_not_count_the_images() -> None:
         found = universe("current", include_unverified=False)
     assert (found.images, found.searched_images) == (5, 5)
     (statement,) = [query["sql"] for query in asked.captured_queries]
+    assert "not_indexed_reason <> ''" in statement  # what the index sbom_not_whole holds, which is next to nothing
     assert "store_universechange" in statement
 
 
@@ -185,6 +186,47 @@ def test_writers_of_two_images_do_not_wait_for_each_other_to_count() -> None:
 
     assert together(lambda: meet(one, first, second), lambda: meet(other, second, first)) == []
     assert told("all", include_unverified=False)[:2] == (2, 2)
+
+
+LEFT_OUT = "This document is larger than what is indexed: 10 of 50,010 packages are left out."
+
+
+@pytest.mark.parametrize("scope", SCOPES)
+@pytest.mark.parametrize("include_unverified", [False, True])
+def test_what_an_sbom_lists_beyond_its_index_is_not_searched_and_that_is_said(
+    scope: Scope, include_unverified: bool
+) -> None:
+    whole, cut, files = (make.manifest(make.image(f"cgr.dev/a/{name}")) for name in ("whole", "cut", "files"))
+    for one in (whole, cut, files):
+        make.tag(one)
+    make.sbom(whole, make.package("1"))
+    make.sbom(cut, make.package("1"), not_indexed_reason=LEFT_OUT)
+    make.sbom(files, make.package("1"), not_indexed_reason=LEFT_OUT.replace("packages", "files"))
+    found = universe(scope, include_unverified=include_unverified)
+    assert (found.searched_digests, found.partly_digests) == (3, 1)
+    assert [(one.image, one.state, one.reason) for one in found.partly] == [("cgr.dev/a/cut", "verified", LEFT_OUT)]
+    reasons = {one.image: one.reason for one in looked(scope, include_unverified=include_unverified)}
+    assert reasons == {"cgr.dev/a/whole": "", "cgr.dev/a/files": "", "cgr.dev/a/cut": LEFT_OUT}
+
+
+def test_an_sbom_that_cannot_be_read_beside_one_that_can_is_said() -> None:
+    manifest = make.manifest(make.image())
+    make.tag(manifest)
+    make.sbom(manifest, make.package("1"))
+    unread = {"indexed": False, "not_indexed_reason": "It is no JSON.", "document": make.payload(b"other")}
+    make.sbom(manifest, state="signer-not-allowed", **unread)
+    assert universe("current", include_unverified=False).partly_digests == 0
+    assert universe("current", include_unverified=True).partly[0].reason == "another SBOM: It is no JSON."
+    Evidence.objects.update(state="verified")
+    assert universe("current", include_unverified=False).partly_digests == 1
+
+
+def test_a_digest_that_was_not_searched_at_all_is_not_one_searched_in_part() -> None:
+    manifest = make.manifest(make.image())
+    make.tag(manifest)
+    make.sbom(manifest, indexed=False, not_indexed_reason="It is no JSON.")
+    found = universe("current", include_unverified=False)
+    assert (found.blind_digests, found.partly_digests) == (1, 0)
 
 
 @pytest.mark.django_db(transaction=True)

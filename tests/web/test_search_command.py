@@ -8,6 +8,7 @@ import json
 import pytest
 from django.core.management import CommandError, call_command
 
+from cgexplorer.store.models import Sbom
 from tests.store import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -57,6 +58,19 @@ def test_the_table_begins_with_the_answer_and_ends_with_what_was_not_searched(go
     assert lines[0] == "openssl < 3.3.2 (apk order): 1 of 2 images; 1 image has no verified SBOM"
     assert "docker.io/library/nginx:latest" in lines[-1]
     assert lines[-1].endswith("unsigned, no SBOM is attached to it")
+
+
+def test_an_sbom_that_was_searched_in_part_is_named_by_command_and_page(go: str, capsys, client) -> None:
+    reason = "This document is larger than what is indexed: 10 of 50,010 packages are left out."
+    Sbom.objects.update(not_indexed_reason=reason)
+    call_command("search", "no-such-package")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("; 1 digest was searched in part")
+    assert lines[-2] == "Searched in part:"
+    assert lines[-1].endswith(f"verified, {reason}")
+    page = client.get("/packages/?q=no-such-package").content.decode()
+    assert "Searched in part: 1 digest" in page
+    assert reason in page
 
 
 def test_nothing_found_is_no_error(go: str, capsys) -> None:

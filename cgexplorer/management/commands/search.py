@@ -19,6 +19,7 @@ from cgexplorer.spdx.query import QueryError, parse
 from cgexplorer.store.queries.payloads import Damaged
 from cgexplorer.store.queries.rows import one_snapshot
 from cgexplorer.store.queries.search import MAX_EXPORT_ROWS, Answer, Hit, search
+from cgexplorer.store.queries.universe import Blind
 from cgexplorer.web import positions, search_evidence, search_report
 
 
@@ -88,13 +89,18 @@ class Command(StoreCommand):
         if answer.unordered:
             self.stdout.write("\nVersions without a known order; whether they match is for you to judge:")
             self._rows(answer.unordered)
-        if answer.universe.blind:
-            self.stdout.write("\nNot searched:")
-        for blind in answer.universe.blind:
+        universe = answer.universe
+        self._blind("Not searched:", universe.blind, universe.blind_digests)
+        self._blind("Searched in part:", universe.partly, universe.partly_digests)
+
+    def _blind(self, heading: str, digests: tuple[Blind, ...], number: int) -> None:
+        if digests:
+            self.stdout.write(f"\n{heading}")
+        for blind in digests:
             where = ":".join(filter(None, (blind.image, ", ".join(blind.tags))))
             what = " ".join(filter(None, (where, blind.platform, short(blind.digest))))
             self.stdout.write(f"  {what}: {blind.state}, {_printable(blind.reason)}")
-        if hidden := answer.universe.blind_digests - len(answer.universe.blind):
+        if hidden := number - len(digests):
             self.stdout.write(f"  and {hidden:,} more digests")
 
     def _rows(self, hits: tuple[Hit, ...]) -> None:

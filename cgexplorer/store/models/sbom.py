@@ -7,6 +7,8 @@ from django.db.models import Q
 
 from cgexplorer.store.models.image import OF_ITS_OWNER
 
+_NOT_WHOLE = Q(pruned_at__isnull=True) & ~Q(not_indexed_reason="")
+
 
 class Sbom(models.Model):
     id = models.AutoField(primary_key=True)
@@ -39,7 +41,10 @@ class Sbom(models.Model):
 
     class Meta:
         constraints = [models.UniqueConstraint(fields=["manifest", "document"], name="sbom_once")]
-        indexes = [models.Index(fields=["manifest"], name="sbom_pruned", condition=Q(pruned_at__isnull=False))]
+        indexes = [
+            models.Index(fields=["manifest"], name="sbom_pruned", condition=Q(pruned_at__isnull=False)),
+            models.Index(fields=["manifest"], name="sbom_not_whole", condition=_NOT_WHOLE),
+        ]
 
     def __str__(self) -> str:
         return f"SBOM {self.pk} of {self.manifest_id}"

@@ -28,7 +28,8 @@ class Blind(msgspec.Struct, frozen=True):
 
 
 class Looked(Blind, frozen=True):
-    """A digest in scope. When it was searched, `sboms` are the sha256 of the documents that were, `state` theirs."""
+    """A digest in scope. When it was searched, `sboms` are the sha256 of the documents that were, `state` theirs, and
+    `reason` says what of them, or beside them, was not."""
 
     searched: bool
     sboms: tuple[str, ...]
@@ -47,6 +48,8 @@ class Universe(msgspec.Struct, frozen=True):
     wholly_blind_images: int
     blind: tuple[Blind, ...]
     pruned_digests: int  # of those that were not searched: their SBOM's rows were dropped, manage.py reindex helps
+    partly: tuple[Blind, ...] = ()  # searched, but not every package of every SBOM of theirs
+    partly_digests: int = 0
 
     @property
     def blind_digests(self) -> int:
@@ -56,10 +59,12 @@ class Universe(msgspec.Struct, frozen=True):
 def universe(scope: Scope, *, include_unverified: bool) -> Universe:
     """Asked of the counts that triggers keep (`store.models.universe`): what it costs grows with what is blind."""
     every, searched = _counts(scope, include_unverified=include_unverified)
-    images, digests, searched_images, searched_digests, pruned_digests = rows(
+    not_whole = _not_whole(every, searched, include_unverified=include_unverified)
+    images, digests, searched_images, searched_digests, pruned_digests, partly_digests = rows(
         f"SELECT coalesce(sum(images_{every}), 0)::bigint, coalesce(sum({every}), 0)::bigint,"  # noqa: S608
         f" coalesce(sum(images_{searched}), 0)::bigint, coalesce(sum({searched}), 0)::bigint,"
-        f" ({_PRUNED} AND {_NOT_SEARCHED[every][1]} AND NOT ({_DIGESTS[searched]})) FROM store_universechange"
+        f" ({_PRUNED} AND {_NOT_SEARCHED[every][1]} AND NOT ({_DIGESTS[searched]})),"
+        f" (SELECT count(DISTINCT s.manifest_id) {not_whole}) FROM store_universechange"
     )[0]
     blind_images = _blind_images(every, searched) if digests > searched_digests else []
     return Universe(
@@ -73,24 +78,28 @@ def universe(scope: Scope, *, include_unverified: bool) -> Universe:
         # Each has a blind digest at least, so the first of them have the first of those.
         blind=_blind([image for image, _ in blind_images[:MAX_BLIND]], every, searched),
         pruned_digests=pruned_digests,
+        partly=tuple(blind for _, blind in _partly(not_whole, MAX_BLIND)) if partly_digests else (),
+        partly_digests=partly_digests,
     )
 
 
 def looked(scope: Scope, *, include_unverified: bool) -> Iterator[Looked]:
     """Every digest in scope, by image, platform and digest, while it is read from the database."""
     allowed = _allowed(scope, include_unverified=include_unverified)
-    _, searched = _counts(scope, include_unverified=include_unverified)
+    every, searched = _counts(scope, include_unverified=include_unverified)
     sql = _described(
         f"SELECT u.manifest_id AS id, ({_DIGESTS[searched]}) AS searched FROM store_universedigest u"  # noqa: S608
         f" WHERE {'u.current' if scope == 'current' else 'TRUE'}",
         f"""ARRAY(SELECT DISTINCT encode(s.document_id, 'hex') {_SEARCHED_SBOMS} AND {allowed} ORDER BY 1),
         ARRAY(SELECT DISTINCT coalesce(e.state, 'unsigned') {_SEARCHED_SBOMS} AND {allowed} ORDER BY 1)""",
     )
+    not_whole = _not_whole(every, searched, include_unverified=include_unverified)
+    partly = {manifest: blind.reason for manifest, blind in _partly(not_whole, None)}
     with connections[replica.alias()].chunked_cursor() as cursor:
         cursor.execute(sql)
         while found := cursor.fetchmany(1000):
             for image, tags, digest, platform, *facts, could_be, manifest, sboms, states in found:
-                state, reason = (", ".join(states), "") if could_be else _why(*facts)
+                state, reason = (", ".join(states), partly.get(manifest, "")) if could_be else _why(*facts)
                 yield Looked(image, tuple(tags), digest, platform, state, reason, could_be, tuple(sboms), manifest)
 
 
@@ -149,6 +158,36 @@ def _blind(images: list[int], every: str, searched: str) -> tuple[Blind, ...]:
         Blind(image, tuple(tags), digest, platform, *_why(*facts))
         for image, tags, digest, platform, *facts, _, _, _ in found
     )
+
+
+def _not_whole(every: str, searched: str, *, include_unverified: bool) -> str:
+    """SQL from FROM on: SBOMs (s, e) of searched digests that were not searched, or not to their end.
+
+    One has more packages than are indexed, another could not be read, and lies beside one that could.
+    """
+    return f"""FROM store_sbom s JOIN store_universedigest u ON u.manifest_id = s.manifest_id
+      LEFT JOIN store_evidence e ON e.id = s.evidence_id
+      WHERE s.pruned_at IS NULL AND s.not_indexed_reason <> ''
+        AND (NOT s.indexed OR position(' packages' IN s.not_indexed_reason) > 0)
+        AND {"u.current" if every == "current" else "TRUE"} AND {_DIGESTS[searched]}
+        AND {"TRUE" if include_unverified else "e.state = 'verified'"}"""
+
+
+def _partly(not_whole: str, limit: int | None) -> list[tuple[int, Blind]]:
+    """Their digests (manifest id), by image, platform and digest, and why each was not searched whole."""
+    found = rows(
+        f"""SELECT d.manifest_id, i.name, {TAGS}, m.digest, m.platform, d.state,
+          CASE WHEN d.indexed THEN d.reason ELSE 'another SBOM: ' || d.reason END
+        FROM (SELECT DISTINCT ON (s.manifest_id) s.manifest_id, coalesce(e.state, 'unsigned') AS state, s.indexed,
+            s.not_indexed_reason AS reason {not_whole} ORDER BY s.manifest_id, s.indexed DESC, s.id DESC) d
+        JOIN store_manifest m ON m.id = d.manifest_id JOIN store_image i ON i.id = m.image_id
+        ORDER BY i.name, m.platform, m.digest LIMIT %s""",  # noqa: S608  (SQL of ours)
+        [limit],
+    )
+    return [
+        (manifest, Blind(image, tuple(tags), digest, platform, state, reason))
+        for manifest, image, tags, digest, platform, state, reason in found
+    ]
 
 
 def _described(within: str, more: str) -> str:

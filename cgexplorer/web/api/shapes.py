@@ -32,8 +32,10 @@ class SearchUniverse(msgspec.Struct):
     searched_images: int
     searched_digests: int
     pruned_digests: Annotated[int, Meta(description="of those that were not searched: their rows were dropped")]
+    partly_searched_digests: Annotated[int, Meta(description="whose SBOM is larger than what is indexed, or unread")]
     without_verified_sbom: tuple[str, ...]
-    not_searched: Annotated[tuple[Blind, ...], Meta(description="the first 200 digests, with the reason")]
+    not_searched: Annotated[tuple[Blind, ...], Meta(description="the first 50 digests, with the reason")]
+    partly_searched: Annotated[tuple[Blind, ...], Meta(description="the first 50 digests, with the reason")]
 
 
 class SearchTotal(msgspec.Struct):
