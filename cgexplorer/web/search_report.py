@@ -84,17 +84,41 @@ def said(query: Query, name: str) -> str:
 
 def hint(answer: Answer) -> str:
     """What the order of an ecosystem makes of the range that a person may not expect; "" mostly."""
-    ranges = answer.query.versions.constraints if answer.query.versions else ()
-    ecosystems = answer.names.ecosystems or (answer.query.ecosystem,)
-    bare = [one for one in ranges if one.operator in ("<=", "=") and not re.search(r"-r\d+$", one.version)]
-    if not bare or "apk" not in ecosystems:
+    return " ".join(filter(None, (_hint_of_builds(answer), _hint_of_epochs(answer))))
+
+
+# How their versions end, where a project's own version does not.
+_BUILDS = {"apk": ("-r", "build number"), "deb": ("-", "revision"), "rpm": ("-", "release")}
+
+
+def _hint_of_builds(answer: Answer) -> str:
+    query = answer.query
+    ranges = query.versions.constraints if query.versions else ()
+    for ecosystem in filter(_BUILDS.__contains__, answer.names.named_in):
+        before, what = _BUILDS[ecosystem]
+        ends = re.compile(rf"{before}\d+$" if ecosystem == "apk" else before)
+        for one in ranges:
+            if one.operator not in ("<=", "=") or ends.search(one.version):
+                continue
+            if one.operator == "=" and any(package.ecosystem == ecosystem for package in answer.names.found):
+                continue
+            version, first, last = one.version, f"{one.version}{before}1", f"{one.version}{before}999"
+            if one.operator == "=":
+                return f"{ecosystem} versions end in a {what}: {first}. Write >={version},<={last} for all builds."
+            return (
+                f"In {ecosystem}'s order every build of {version} ({first} …) is above {version} itself, "
+                f"so {one} leaves them out. Write <={last} to have them."
+            )
+    return ""
+
+
+def _hint_of_epochs(answer: Answer) -> str:
+    ecosystem, version = answer.names.hidden_by_epoch
+    if not version:
         return ""
-    version = bare[0].version
-    if bare[0].operator == "=":
-        return f"apk versions end in a build number: {version}-r0. Write >={version},<={version}-r999 for all builds."
     return (
-        f"In apk's order every build of {version} ({version}-r0, {version}-r1 …) is above {version} itself, "
-        f"so {bare[0]} leaves them out. Write <={version}-r999 to have them."
+        f"In {ecosystem}'s order a version with an epoch is above every one without, so {answer.query.versions} "
+        f"leaves out {version}. Write the epoch too: {version.partition(':')[0]}:…"
     )
 
 

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cgexplorer.spdx.query import QueryError, Scope, parse
 from cgexplorer.store.queries.search import Answer, search
+from cgexplorer.web import search_report
 from tests.store import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -362,3 +363,28 @@ def test_a_misspelt_source_brings_the_source() -> None:
 def test_a_name_that_is_known_brings_no_others() -> None:
     image_with("cgr.dev/chainguard/a", make.package("1"))
     assert search(parse("openssl>9")).names.like_it == ()
+
+
+@pytest.mark.parametrize(
+    ("ecosystem", "stored", "asked", "sentence"),
+    [
+        ("apk", "3.6.2-r1", "=3.6.2", "Write >=3.6.2,<=3.6.2-r999 for all builds."),
+        ("apk", "3.6.2-r1", "<=3.6.2", "Write <=3.6.2-r999 to have them."),
+        ("deb", "3.0.19-1~deb12u2", "=3.0.19", "Write >=3.0.19,<=3.0.19-999 for all builds."),
+        ("rpm", "3.0.7-18.el9", "<=3.0.7", "Write <=3.0.7-999 to have them."),
+        ("rpm", "1:3.0.7-18.el9", "<3.3.2", "leaves out 1:3.0.7-18.el9. Write the epoch too: 1:"),
+        ("rpm", "1:3.4.0-1.el9", "<3.3.2", ""),
+        ("rpm", "1:3.0.7-18.el9", "<1:3.3.2", ""),
+        ("golang", "v3.6.2", "=3.6.3", ""),
+    ],
+)
+def test_a_no_says_when_the_order_of_an_ecosystem_made_it(
+    ecosystem: str, stored: str, asked: str, sentence: str
+) -> None:
+    image_with("quay.io/a/a", make.package(stored, make.component("openssl", ecosystem, "a")))
+    answer = search(parse(f"openssl{asked}"))
+    said = search_report.hint(answer)
+    assert said.endswith(sentence) if sentence.endswith(".") else sentence in said
+    assert bool(said) is bool(sentence)
+    if "999" in said:
+        assert search(parse(f"openssl {said.partition('Write ')[2].split()[0]}")).images == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Any, Literal
 
 import msgspec
@@ -17,6 +18,7 @@ from cgexplorer.store.queries.rows import rows
 MAX_NAMES = 300  # names that a part of a name may stand for; beyond, the answer says that it is cut
 MAX_PACKAGES = 50_000  # package versions of one answer
 MAX_NAMES_LIKE = 5
+_WITH_EPOCHS = frozenset({"deb", "rpm"})
 _LOOSELY_NAMED = ["pypi", "cargo"]
 _SEPARATORS = re.compile(r"[-_.]+")
 
@@ -49,6 +51,8 @@ class Names(msgspec.Struct, frozen=True):
     found: tuple[Found, ...]
     unordered: tuple[Found, ...]
     cut_off_names: bool = False
+    named_in: tuple[str, ...] = ()  # ecosystems that have the name, in whatever version
+    hidden_by_epoch: tuple[str, str] = ("", "")  # ecosystem and version of one that would match but for its epoch
     like_it: tuple[str, ...] = ()  # names that look like the query, when no name is it: "did you mean"
 
     @property
@@ -70,7 +74,7 @@ def names(query: Query, *, by_part: bool = False) -> Names:
         by_part_of_it = _by_part(query)
         found = by_part_of_it.found or by_part_of_it.unordered
         return by_part_of_it if found else msgspec.structs.replace(by_part_of_it, like_it=_names_like(query))
-    return _judged(query, packages)
+    return _judged(query, packages, components)
 
 
 def named(query: Query, *, by_part: bool = False, image: int | None = None) -> Names:
@@ -79,7 +83,8 @@ def named(query: Query, *, by_part: bool = False, image: int | None = None) -> N
         return _judged(query, _by_filters(query, image))
     if by_part and query.can_match_part:
         return _by_part(query, image)
-    return _judged(query, _whole(query, _components(query), image))
+    components = _components(query)
+    return _judged(query, _whole(query, components, image), components)
 
 
 def _whole(query: Query, components: list[_Component], image: int | None = None) -> list[Found]:
@@ -125,8 +130,8 @@ def _by_filters(query: Query, image: int | None) -> list[Found]:
 def _by_part(query: Query, image: int | None = None) -> Names:
     components = _components_with(query, "%" + like(query.name) + "%", MAX_NAMES + 1)
     kept = components[:MAX_NAMES]
-    judged = _judged(query, _packages(query, kept, "part of the name", image))
-    return Names(judged.found, judged.unordered, cut_off_names=len(components) > MAX_NAMES)
+    judged = _judged(query, _packages(query, kept, "part of the name", image), kept)
+    return msgspec.structs.replace(judged, cut_off_names=len(components) > MAX_NAMES)
 
 
 type _Component = tuple[int, str, str]  # id, ecosystem, name
@@ -231,12 +236,15 @@ def _version_condition(ecosystem: str, wanted: VersionRange | None) -> tuple[str
     if keys.high is not None:
         bounds.append("p.version_key <= %s")
         parameters.append(keys.high)
-    return f"(p.version_key IS NULL OR ({' AND '.join(bounds)}))", parameters
+    # Versions with an epoch are judged too, so that the answer can say that they were left out for it.
+    others = "p.version_key IS NULL OR p.version LIKE '%%:%%'" if ecosystem in _WITH_EPOCHS else "p.version_key IS NULL"
+    return f"({others} OR ({' AND '.join(bounds)}))", parameters
 
 
-def _judged(query: Query, packages: list[Found]) -> Names:
+def _judged(query: Query, packages: list[Found], components: Iterable[_Component] = ()) -> Names:
     found: list[Found] = []
     unordered: list[Found] = []
+    hidden = ("", "")
     cpe = query.filters.cpe
     for package in packages:
         if query.arch and package.arch and package.arch != query.arch:
@@ -246,7 +254,18 @@ def _judged(query: Query, packages: list[Found]) -> Names:
         holds = matches(package.ecosystem, package.version, query.versions) if query.versions else True
         if holds is not False:
             (found if holds else unordered).append(package)
-    return Names(tuple(_ordered(found)), tuple(_ordered(unordered)))
+        elif not hidden[0] and _is_hidden_by_epoch(package, query.versions):
+            hidden = package.ecosystem, package.version
+    named_in = {package.ecosystem for package in packages} | {ecosystem for _, ecosystem, _ in components}
+    return Names(tuple(_ordered(found)), tuple(_ordered(unordered)), False, tuple(sorted(named_in)), hidden)
+
+
+def _is_hidden_by_epoch(package: Found, wanted: VersionRange | None) -> bool:
+    """Whether it would match had it no epoch, as whoever typed a range without one may think."""
+    if wanted is None or package.ecosystem not in _WITH_EPOCHS or any(":" in one.version for one in wanted.constraints):
+        return False
+    _, colon, version = package.version.partition(":")
+    return bool(colon) and matches(package.ecosystem, version, wanted) is True
 
 
 def _ordered(packages: list[Found]) -> list[Found]:
