@@ -212,3 +212,25 @@ def test_everything_works_without_javascript(plain: Any) -> None:
     plain.goto(digest)
     plain.get_by_role("button", name="Re-verify").click()
     assert "/activities/" in plain.url
+
+
+def test_a_page_is_one_document_one_style_sheet_and_two_scripts(page: Any) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.resource_type))
+    address = open_digest(page)
+    for path in (*PATHS, *(address + more for more in OF_A_DIGEST)):
+        asked.clear()
+        page.goto(path)
+        page.wait_for_load_state("networkidle")
+        assert sorted(set(asked) - {"other"}) == ["document", "script", "stylesheet"], path
+        assert (asked.count("script"), len(asked) - asked.count("other")) == (2, 4), path  # htmx, and ours
+
+
+def test_every_picture_is_one_of_the_pages_own(page: Any) -> None:
+    address = open_digest(page)
+    for path in (*PATHS, *(address + more for more in OF_A_DIGEST)):
+        page.goto(path)
+        shown = page.eval_on_selector_all("svg.i use", "all => all.map(one => one.href.baseVal)")
+        assert shown
+        assert [name for name in set(shown) if not page.locator(f"symbol{name}").count()] == [], path
+    assert page.locator("svg.i use").first.evaluate("one => one.getBBox().width") > 0

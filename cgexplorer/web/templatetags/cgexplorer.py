@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
+from functools import cache
 from urllib.parse import urlencode, urlsplit
 
 from django import template
-from django.templatetags.static import static
+from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import format_html, format_html_join
@@ -41,14 +43,17 @@ _GROUP = mark_safe(' class="g"')
 
 @register.simple_tag
 def icon(name: str, more: str = "") -> SafeString:
-    """A picture of the sprite. It says nothing that the text beside it does not."""
+    """A picture of the page's `sprite`. It says nothing that the text beside it does not."""
     classes = f"i {more}".strip()
-    return format_html(
-        '<svg class="{}" aria-hidden="true"><use href="{}#{}"/></svg>',
-        classes,
-        static("icons.svg"),
-        name or "no-policy",
-    )
+    return format_html('<svg class="{}" aria-hidden="true"><use href="#i-{}"/></svg>', classes, name or "no-policy")
+
+
+@register.simple_tag
+@cache
+def sprite() -> SafeString:
+    """All pictures, once in each page: a file of their own would be a request of its own. A file of ours, so safe."""
+    text = (settings.BASE_DIR / "templates" / "sprite.svg").read_text()
+    return mark_safe("".join(re.sub("<!--.*?-->", "", text).splitlines()).replace('id="', 'id="i-'))  # noqa: S308
 
 
 @register.simple_tag
