@@ -10,7 +10,18 @@ import msgspec
 from django.db.models import Count, F, Q, QuerySet, Sum
 
 from cgexplorer.oci import choice
-from cgexplorer.store.models import Activity, Follow, Image, IndexEntry, Manifest, Sbom, Sync, SyncItem, Tag
+from cgexplorer.store.models import (
+    Activity,
+    Follow,
+    Image,
+    IndexEntry,
+    Manifest,
+    Sbom,
+    Sync,
+    SyncItem,
+    Tag,
+    VerificationRun,
+)
 from cgexplorer.verify.verdict import State
 
 # A registry answered badly, or the signature had not arrived: asked for again, but not at every look.
@@ -156,18 +167,22 @@ def tags(image: Image) -> dict[str, str]:
 def settled(image: Image, digests: Iterable[str], platforms: Sequence[str], now: dt.datetime) -> dict[str, Manifest]:
     """Those of these digests that are stored whole, with every platform that is wanted, and need no look now.
 
-    One whose rows were pruned is not: a tag leads to what can be searched.
+    One whose rows were pruned is not: a tag leads to what can be searched. Nor is one that only a layout told of.
     """
     found = Manifest.objects.filter(image=image, digest__in=list(digests)).exclude(payload=None).exclude(run=None)
     pruned = set(Sbom.objects.filter(image=image, pruned_at__isnull=False).values_list("manifest", flat=True))
     children: dict[int, list[Manifest]] = {}
     for entry in IndexEntry.objects.filter(index__in=found).select_related("manifest"):
         children.setdefault(entry.index_id, []).append(entry.manifest)
+    shown = {one.pk for one in (*found, *(child for some in children.values() for child in some))}
+    looks = VerificationRun.objects.filter(manifest__in=shown, source="registry")
+    asked = set(looks.values_list("manifest", flat=True))
     return {
         manifest.digest: manifest
         for manifest in found
+        if _meant(manifest, children.get(manifest.pk, []), platforms) <= asked
         # The names of an index's platforms are stored after it: without them somebody was cut off in between.
-        if not (manifest.is_index and manifest.pk not in children)
+        and not (manifest.is_index and manifest.pk not in children)
         and not (pruned and pruned & _meant(manifest, children.get(manifest.pk, []), platforms))
         and _is_settled(manifest, children.get(manifest.pk, []), platforms, now)
     }

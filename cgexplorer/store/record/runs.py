@@ -31,8 +31,9 @@ def append(
     *,
     is_first: bool,
 ) -> VerificationRun | None:
-    """Append a run with a verdict for each piece of evidence. An import that finds what is known appends none."""
-    if occasion.trigger == "ingest" and not is_first and _nothing_new(manifest, unit, rows):
+    """Append a run with a verdict for each piece of evidence. An import that finds what is known appends none, unless
+    it is the first that asked a registry."""
+    if occasion.trigger == "ingest" and not is_first and _nothing_new(manifest, unit, rows, occasion.source):
         for evidence, _ in rows:
             evidence.save(update_fields=["observed_at"])
         return None
@@ -72,7 +73,9 @@ def append(
     return run
 
 
-def _nothing_new(manifest: Manifest, unit: Unit, rows: list[tuple[Evidence, Judged]]) -> bool:
+def _nothing_new(manifest: Manifest, unit: Unit, rows: list[tuple[Evidence, Judged]], source: str) -> bool:
+    if source == "registry" and not manifest.runs.filter(source=source).exists():
+        return False
     newest = manifest.runs.order_by("-pk").first()
     if newest is None or newest.problems != as_json(unit.problems):
         return False
