@@ -47,7 +47,7 @@ type Progress = Callable[[str, int, int], None]  # what is being done, how many 
 
 class ManifestReport(msgspec.Struct, frozen=True):
     digest: str
-    platform: str  # "" for an index
+    platform: str  # "" for an index, and where an image states none
     state: State
     reason: str
     signatures: int
@@ -55,6 +55,7 @@ class ManifestReport(msgspec.Struct, frozen=True):
     identity: str  # of the best signature
     problem: str = ""  # why its bytes are not here
     problems: tuple[Problem, ...] = ()  # what of its evidence could not be read
+    is_index: bool = False
 
 
 class IngestReport(msgspec.Struct, frozen=True):
@@ -375,4 +376,5 @@ def _report(one: Unit) -> ManifestReport:
         identity=summary.best(signatures).identity if signatures else "",
         problem=one.problem,
         problems=() if one.problem and one.raw is None else one.problems,
+        is_index=one.is_index,
     )

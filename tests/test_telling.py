@@ -42,3 +42,12 @@ def test_control_characters_of_a_platform_are_spelled_out_by_verify() -> None:
     call_command("verify", f"{NAME}:latest", "--fail-on", "invalid", stdout=out)
     assert "linux/[/red]\\x1b[31m" in out.getvalue()
     assert all(line.isprintable() for line in out.getvalue().splitlines())
+
+
+@pytest.mark.django_db
+def test_an_image_that_states_no_platform_is_not_called_an_index() -> None:
+    source = MemorySource()
+    plain = source.push_image("plain", platform="")
+    source.push_index("latest", amd64=plain)
+    assert "index" in list(telling.lines(fetch(source)))[1]
+    assert "no platform" in list(telling.lines(fetch(source, f"{NAME}:plain")))[1]

@@ -41,7 +41,8 @@ def lines(report: IngestReport) -> Iterator[str]:
 def _lines(report: IngestReport) -> Iterator[str]:
     yield report.reference
     for manifest in report.manifests:
-        yield f"  {manifest.platform or 'index':14} {short(manifest.digest)}  {_said(manifest)}"
+        platform = manifest.platform or ("index" if manifest.is_index else "no platform")
+        yield f"  {platform:14} {short(manifest.digest)}  {_said(manifest)}"
         for predicate_type, state in manifest.attestations:
             what = predicates.label(predicate_type) or "attestation of unknown type"
             yield f"  {'':14} {what}: {words(state)}"
