@@ -35,10 +35,11 @@ class Side(msgspec.Struct, frozen=True, kw_only=True):
     platform: str | None = None
     packages: tuple[ComparedPackage, ...] = ()
     licenses: tuple[str, ...] | None = None  # None: those of the packages
-    config: Mapping[str, str] = {}  # path to value; predicates.apko.ImageConfiguration.flat()
-    provenance: Mapping[str, str] = {}  # predicates.slsa.Provenance.flat()
+    config: Mapping[str, str] | None = None  # path to value; predicates.apko.ImageConfiguration.flat(); None: unknown
+    provenance: Mapping[str, str] | None = None  # predicates.slsa.Provenance.flat(); None: there is none that holds
     signer: str | None = None
-    generator: str = ""  # of the SBOM; "" when there is none
+    has_sbom: bool = True  # False: `packages` is empty because nobody said what is in it
+    generator: str = ""  # of the SBOM; "" when it names none
     platforms: tuple[str, ...] = ()  # that the reference has; () when it names no index
 
 
@@ -126,6 +127,9 @@ class Difference(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
     schema: str = SCHEMA
     platforms: PlatformDifferences = PlatformDifferences()
+    # What could not be compared, so that an empty list of it is no "nothing changed": packages and licences where a
+    # side has no SBOM, config where that of a side is not stored, provenance where neither side has any.
+    unknown: tuple[str, ...] = ()
 
     @property
     def differs(self) -> bool:
@@ -147,18 +151,32 @@ type Versions = dict[str, set[str]]  # version, its licences
 
 
 def compare(before: Side, after: Side) -> Difference:
-    """What changed from `before` to `after`. Every list is ordered by ecosystem, namespace, name, version."""
+    """What changed from `before` to `after`. Every list is ordered by ecosystem, namespace, name, version.
+
+    Where a side has no SBOM, its packages are not compared: those of the other are neither added nor removed.
+    """
+    listed = before.has_sbom and after.has_sbom
     return Difference(
         before=End(before.reference, before.digest, before.platform),
         after=End(after.reference, after.digest, after.platform),
-        packages=_packages(before.packages, after.packages),
-        licenses=_licenses(before, after),
-        config=_values(before.config, after.config),
+        packages=_packages(before.packages, after.packages) if listed else _packages((), ()),
+        licenses=_licenses(before, after) if listed else LicenseDifferences((), ()),
+        config=_values(before.config, after.config) if None not in (before.config, after.config) else (),
         provenance=_values(before.provenance, after.provenance),
         signer=SignerDifference(before.signer, after.signer),
         platforms=_platforms(before, after),
         warnings=tuple(_warnings(before, after)),
+        unknown=tuple(_unknown(before, after)),
     )
+
+
+def _unknown(before: Side, after: Side) -> Iterable[str]:
+    if not (before.has_sbom and after.has_sbom):
+        yield from ("packages", "licenses")
+    if before.config is None or after.config is None:
+        yield "config"
+    if before.provenance is None and after.provenance is None:
+        yield "provenance"
 
 
 def _packages(before: Iterable[ComparedPackage], after: Iterable[ComparedPackage]) -> PackageDifferences:
@@ -266,7 +284,8 @@ def _license_names(side: Side) -> set[str]:
     return {name for expression in expressions for name in licenses.identifiers(expression)}
 
 
-def _values(before: Mapping[str, str], after: Mapping[str, str]) -> tuple[ValueChange, ...]:
+def _values(before: Mapping[str, str] | None, after: Mapping[str, str] | None) -> tuple[ValueChange, ...]:
+    before, after = before or {}, after or {}
     return tuple(
         ValueChange(path, before.get(path), after.get(path))
         for path in sorted(before.keys() | after.keys())
@@ -282,12 +301,13 @@ def _platforms(before: Side, after: Side) -> PlatformDifferences:
 
 
 def _warnings(before: Side, after: Side) -> Iterable[str]:
-    if not before.generator or not after.generator:
-        missing = [side.reference for side in (before, after) if not side.generator]
+    missing = [side.reference for side in (before, after) if not side.has_sbom]
+    if missing:
         yield f"There is no SBOM of {' and '.join(missing)}: its packages are unknown, not absent."
     elif before.generator != after.generator:
+        made_by = [side.generator or "an unnamed tool" for side in (before, after)]
         yield (
-            f"The SBOMs were made by {before.generator} and {after.generator}: "
+            f"The SBOMs were made by {' and '.join(made_by)}: "
             "some differences may be between the tools, not the images."
         )
     if before.platform and after.platform and before.platform != after.platform:
@@ -295,7 +315,19 @@ def _warnings(before: Side, after: Side) -> Iterable[str]:
 
 
 def sentence(found: Difference) -> str:
-    """`2 packages added, 1 removed, 14 upgraded, 1 downgraded.`"""
+    """`2 packages added, 1 removed, 14 upgraded, 1 downgraded; 1 new licence.`"""
+    counted = _counted(found)
+    said = [
+        counted or ("Packages unknown, for want of an SBOM" if "packages" in found.unknown else "The same packages")
+    ]
+    if count := len(found.licenses.added):
+        said.append(f"{count:,} new licence{'s' if count > 1 else ''}")
+    if not counted and (others := _other_differences(found)):
+        said.append(f"{' and '.join(others)} differ{'s' if len(others) == 1 and others[0] != 'platforms' else ''}")
+    return "; ".join(said) + "."
+
+
+def _counted(found: Difference) -> str:
     packages = found.packages
     counted = (
         (len(packages.added), "added"),
@@ -307,7 +339,13 @@ def sentence(found: Difference) -> str:
     )
     parts = [f"{count:,} {what}" for count, what in counted if count]
     if not parts:
-        return "The same packages." if not found.differs else "The same packages; configuration or provenance differ."
+        return ""
     number, _, rest = parts[0].partition(" ")
     noun = "package" if number == "1" else "packages"
-    return ", ".join([f"{number} {noun} {rest}", *parts[1:]]) + "."
+    return ", ".join([f"{number} {noun} {rest}", *parts[1:]])
+
+
+def _other_differences(found: Difference) -> list[str]:
+    moved = found.platforms.added or found.platforms.removed
+    kinds = (("configuration", found.config), ("provenance", found.provenance), ("platforms", moved))
+    return [name for name, differing in kinds if differing]

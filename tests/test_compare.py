@@ -119,8 +119,41 @@ def test_sboms_of_two_tools_are_compared_with_a_warning() -> None:
 
 
 def test_a_side_without_an_sbom_has_unknown_packages_not_none() -> None:
-    (warning,) = compare(side(apk("a", "1")), side(reference="example/b:2", generator="")).warnings
-    assert warning == "There is no SBOM of example/b:2: its packages are unknown, not absent."
+    found = compare(side(apk("a", "1", license="MIT")), side(reference="example/b:2", has_sbom=False, generator=""))
+    assert found.warnings == ("There is no SBOM of example/b:2: its packages are unknown, not absent.",)
+    assert found.packages.removed == found.licenses.removed == ()
+    assert found.unknown[:2] == ("packages", "licenses")
+    assert comparing.sentence(found) == "Packages unknown, for want of an SBOM."
+
+
+def test_an_sbom_of_an_unnamed_tool_is_an_sbom() -> None:
+    found = compare(side(apk("a", "1")), side(apk("a", "1"), generator=""))
+    assert found.warnings[0].startswith("The SBOMs were made by apko 1.2.14 and an unnamed tool:")
+    assert "packages" not in found.unknown
+
+
+def test_what_neither_side_has_is_unknown_not_the_same() -> None:
+    assert compare(side(), side()).unknown == ("config", "provenance")
+    assert compare(side(config={}), side(config={}, provenance={"builder": "b"})).unknown == ()
+
+
+def test_a_configuration_that_is_not_stored_is_unknown_not_gone() -> None:
+    found = compare(side(config={"cmd": "x"}), side())
+    assert found.config == ()
+    assert "config" in found.unknown
+
+
+def test_the_sentence_names_what_else_differs() -> None:
+    same = apk("a", "1")
+    signer = compare(side(same, signer="a"), side(same, signer="b"))
+    assert comparing.sentence(signer) == "The same packages."
+    config = compare(side(same, config={"cmd": "x"}), side(same, config={"cmd": "y"}))
+    assert comparing.sentence(config) == "The same packages; configuration differs."
+
+
+def test_the_sentence_flags_new_licences() -> None:
+    found = compare(side(apk("a", "1", license="MIT")), side(apk("a", "2", license="AGPL-3.0-only")))
+    assert comparing.sentence(found) == "1 package upgraded; 1 new licence."
 
 
 def test_the_same_twice_differs_in_nothing() -> None:
@@ -136,7 +169,7 @@ def test_the_sentence_counts_what_there_is() -> None:
 
 def test_the_json_has_the_fields_that_scripts_rely_on() -> None:
     before = side(apk("a", "1-r0"), platform="linux/amd64", signer="s", config={"cmd": "x"})
-    after = side(apk("a", "2-r0"), apk("b", "1-r0"), reference="example/a:2", digest="sha256:2")
+    after = side(apk("a", "2-r0"), apk("b", "1-r0"), reference="example/a:2", digest="sha256:2", config={})
     body = json.loads(compare(before, after).as_json())
     assert list(body)[:9] == [
         *("schema", "from", "to", "packages", "licenses", "config", "provenance", "signer", "warnings"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Sized
 from urllib.parse import urlencode
 
 import msgspec
@@ -26,7 +27,7 @@ MAX_SHOWN_CHARACTERS = 600  # of one value; downloads have all of it
 class Counter(msgspec.Struct, frozen=True):
     icon: str
     title: str
-    number: int
+    number: int | None  # None: unknown
     anchor: str
 
 
@@ -113,20 +114,36 @@ def compare_page(request: HttpRequest) -> HttpResponse:
 
 
 def _counters(difference: Difference) -> list[Counter]:
-    packages = difference.packages
-    licenses = len(packages.license_changed) + len(difference.licenses.added) + len(difference.licenses.removed)
+    def number(of: str, some: Sized) -> int | None:
+        return None if of in difference.unknown else len(some)
+
+    found = [
+        *_package_counters(difference),
+        Counter("change", "Configuration", number("config", difference.config), "config"),
+        Counter("change", "Provenance", number("provenance", difference.provenance), "provenance"),
+        Counter("key", "Signer", int(difference.signer.before != difference.signer.after), "signer"),
+    ]
+    if moved := len(difference.platforms.added) + len(difference.platforms.removed):
+        found.append(Counter("change", "Platforms", moved, "platforms"))
+    return found
+
+
+def _package_counters(difference: Difference) -> list[Counter]:
+    if "packages" in difference.unknown:
+        return [Counter("change", "Packages", None, "packages")]
+    packages, licenses = difference.packages, difference.licenses
     found = [
         Counter("up", "Upgraded", len(packages.upgraded), "upgraded"),
         Counter("down", "Downgraded", len(packages.downgraded), "downgraded"),
         Counter("plus", "Added", len(packages.added), "added"),
         Counter("minus", "Removed", len(packages.removed), "removed"),
-        Counter("change", "Licences", licenses, "licences"),
-        Counter("change", "Configuration", len(difference.config), "config"),
-        Counter("change", "Provenance", len(difference.provenance), "provenance"),
-        Counter("key", "Signer", int(difference.signer.before != difference.signer.after), "signer"),
+        Counter(
+            "change",
+            "Licences",
+            len(packages.license_changed) + len(licenses.added) + len(licenses.removed),
+            "licences",
+        ),
     ]
-    if moved := len(difference.platforms.added) + len(difference.platforms.removed):
-        found.append(Counter("change", "Platforms", moved, "platforms"))
     if packages.changed:
         found.insert(2, Counter("change", "Other versions", len(packages.changed), "changed"))
     return found

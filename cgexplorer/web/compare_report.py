@@ -64,9 +64,12 @@ def headline(difference: Difference) -> str:
     signer = difference.signer
     if signer.before is None and signer.after is None:
         who = "no known signer"
+    elif signer.before is None or signer.after is None:
+        who = f"the {'first' if signer.before is None else 'second'} has no known signer"
     else:
         who = "same signer" if signer.before == signer.after else "another signer"
-    return f"{names(difference)}: {sentence(difference).rstrip('.').replace('The same', 'the same')}; {who}"
+    said = sentence(difference).rstrip(".")
+    return f"{names(difference)}: {said[0].lower()}{said[1:]}; {who}"
 
 
 def names(difference: Difference) -> str:

@@ -75,6 +75,16 @@ def test_an_unverified_side_is_shown_with_a_warning(client: Client) -> None:
     assert "is not verified (signer not allowed)" in text
 
 
+def test_a_side_without_an_sbom_is_unknown_on_the_page(client: Client) -> None:
+    tagged("1", make.package("1"))
+    make.tag(make.manifest(make.image(NAME), "2"), "2")
+    text = client.get(reverse("compare"), asked("1", "2")).content.decode()
+    assert "<h1>go 1 → 2: packages unknown, for want of an SBOM; the second has no known signer</h1>" in text
+    assert "Unknown: the configuration of a side is not stored." in text
+    assert "Nothing was downgraded" not in text
+    assert "1 removed" not in text
+
+
 def test_only_the_part_of_a_signer_that_differs_is_marked(client: Client) -> None:
     tagged("1")
     make.evidence(tagged("2"), kind=Kind.SIGNATURE, identity=make.IDENTITY.replace("main", "fork"))

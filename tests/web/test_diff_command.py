@@ -59,7 +59,9 @@ def test_json_has_the_shape_that_scripts_rely_on(two, capsys) -> None:
 def test_text_begins_with_one_sentence(two, capsys) -> None:
     call_command("diff", f"{NAME}:1.25", f"{NAME}:1.26")
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0] == "go 1.25 → 1.26: 1 package added, 1 removed, 1 upgraded, 1 downgraded; same signer"
+    assert (
+        lines[0] == "go 1.25 → 1.26: 1 package added, 1 removed, 1 upgraded, 1 downgraded; 1 new licence; same signer"
+    )
     assert "  upgraded apk openssl 3.3.1-r0 → 3.3.2-r0" in lines
 
 
@@ -139,3 +141,11 @@ def test_an_unknown_reference_is_an_error_of_the_command() -> None:
 def test_a_digest_alone_is_a_reference() -> None:
     manifest = side("1")
     assert compare(manifest.digest, f"{NAME}:1").before.manifest == manifest
+
+
+def test_two_images_of_which_one_has_no_sbom_do_not_pass_for_the_same(capsys) -> None:
+    for tag in ("1", "2"):
+        make.tag(make.manifest(make.image(NAME), tag), tag)
+    with pytest.raises(SystemExit) as stopped:
+        call_command("diff", f"{NAME}:1", f"{NAME}:2", "--exit-code")
+    assert stopped.value.code == 3

@@ -20,7 +20,9 @@ class Command(StoreCommand):
         parser.add_argument("--platform", default="", help="such as linux/arm64")
         parser.add_argument("--to-platform", default="", help="of B, when it is another than that of A")
         parser.add_argument("--format", choices=["text", "json", "markdown"], default="text")
-        parser.add_argument("--exit-code", action="store_true", help="exit with 2 when they differ")
+        parser.add_argument(
+            "--exit-code", action="store_true", help="exit with 2 when they differ, 3 when a side has no SBOM"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
@@ -37,3 +39,5 @@ class Command(StoreCommand):
             self.stdout.write(compare_report.as_text(difference))
         if options["exit_code"] and difference.differs:
             sys.exit(2)
+        if options["exit_code"] and "packages" in difference.unknown:
+            sys.exit(3)

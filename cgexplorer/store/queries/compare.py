@@ -93,7 +93,7 @@ def _of(texts: tuple[str, str], roots: tuple[Manifest, Manifest], platform: str,
 
 
 def _source(side: Side) -> tuple[str, str]:
-    uri, commit, _ = (side.provenance.get(f"certificate.{name}", "") for name in _SOURCE_EXTENSIONS)
+    uri, commit, _ = ((side.provenance or {}).get(f"certificate.{name}", "") for name in _SOURCE_EXTENSIONS)
     return uri, commit
 
 
@@ -204,9 +204,10 @@ def _side(side: Compared, found: tuple[ComparedPackage, ...], attached: _Attache
         digest=side.manifest.digest,
         platform=side.manifest.platform or None,
         packages=found,
-        config={**_image_configuration(side.manifest), **_apko_configuration(attached.configuration)},
+        config=_configuration(side.manifest, attached.configuration),
         provenance=_provenance(attached.provenance, found),
         signer=(signer.identity or None) if signer else None,
+        has_sbom=side.sbom is not None,
         generator=side.sbom.generator if side.sbom else "",
         platforms=side.platforms if side.root.is_index else (),
     )
@@ -242,9 +243,12 @@ def _packages_read(sbom: Sbom) -> tuple[ComparedPackage, ...]:
     )
 
 
-def _image_configuration(manifest: Manifest) -> dict[str, str]:
-    found = image_configuration.of(manifest)
-    return {f"image.{path}": value for path, value in found.flat().items()} if found else {}
+def _configuration(manifest: Manifest, attested: Evidence | None) -> dict[str, str] | None:
+    image = image_configuration.of(manifest)
+    if image is None and attested is None:
+        return None
+    values = {f"image.{path}": value for path, value in image.flat().items()} if image else {}
+    return values | _apko_configuration(attested)
 
 
 def _apko_configuration(evidence: Evidence | None) -> dict[str, str]:
@@ -258,9 +262,9 @@ def _apko_configuration(evidence: Evidence | None) -> dict[str, str]:
     return {f"apko.{path}": value for path, value in found.items() if not path.startswith("contents.packages.")}
 
 
-def _provenance(evidence: Evidence | None, listed_in: tuple[ComparedPackage, ...]) -> Mapping[str, str]:
+def _provenance(evidence: Evidence | None, listed_in: tuple[ComparedPackage, ...]) -> Mapping[str, str] | None:
     if evidence is None:
-        return {}
+        return None
     try:
         found = slsa.parse(payloads.predicate(evidence)).flat()
     except PredicateError:
