@@ -21,7 +21,7 @@ _TOKEN = re.compile(
     r"""(?<!\S)(?:
         (?P<cpe>cpe:(?:2\.3:|/)\S+)
       | (?P<sum>sha(?:256|1):[0-9A-Fa-f]+)
-      | (?P<key>licen[sc]e|supplier|checksum|role|type):(?P<value>"[^"]*"|\S*)
+      | (?P<key>licen[sc]e|supplier|checksum|role|type|name):(?P<value>"[^"]*"|\S*)
     )(?!\S)""",
     re.VERBOSE | re.IGNORECASE,
 )
@@ -52,17 +52,18 @@ class Filters(msgspec.Struct, frozen=True):
     supplier: str = ""  # part of it
     checksum: str = ""  # hex of SHA-256 or SHA-1
     role: str = ""  # "installed" or "module"
+    name: str = ""  # its own, with the namespace or without: not that of its source, and no part of one
     cpe: Cpe | None = None
 
     def __bool__(self) -> bool:
-        return bool(self.license or self.supplier or self.checksum or self.role or self.cpe)
+        return bool(self.license or self.supplier or self.checksum or self.role or self.name or self.cpe)
 
     def __str__(self) -> str:
         said = [f"{key}:{_quoted(value)}" for key, value in self._stated()]
         return " ".join(said + ([self.cpe.text] if self.cpe else []))
 
     def _stated(self) -> list[tuple[str, str]]:
-        fields = ("license", "supplier", "checksum", "role")
+        fields = ("license", "supplier", "checksum", "role", "name")
         return [(name, value) for name in fields if (value := getattr(self, name))]
 
 
@@ -86,6 +87,7 @@ _EXAMPLES = {
     "checksum": "checksum:9f86d081…",
     "role": "role:module",
     "type": "type:apk",
+    "name": "name:libssl3",
     "cpe": "cpe:2.3:a:openssl:openssl:*",
 }
 
@@ -111,6 +113,7 @@ def _filters(found: dict[str, str]) -> Filters:
         supplier=found.get("supplier", ""),
         checksum=_checksum(found.get("checksum", "")),
         role=role,
+        name=found.get("name", ""),
         cpe=parse_cpe(cpe) if cpe else None,
     )
 

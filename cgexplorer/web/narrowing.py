@@ -5,10 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import msgspec
-from packageurl import PackageURL
 
 from cgexplorer.spdx.purl import full_name
-from cgexplorer.spdx.query import Query
 from cgexplorer.spdx.query_filters import NOT_STATED, Filters, take
 from cgexplorer.store.queries.facets import Facet, Key
 
@@ -38,12 +36,12 @@ class Removable(msgspec.Struct, frozen=True):
 type Link = Callable[..., str]  # the page's query string with some parameters changed
 
 
-def groups(facets: tuple[Facet, ...], typed: str, query: Query, link: Link) -> tuple[Group, ...]:
+def groups(facets: tuple[Facet, ...], typed: str, link: Link) -> tuple[Group, ...]:
     """`typed` is the search as it was typed: the filters in it are replaced, the rest stays."""
     rest, filters, _ = take(typed)
     narrow = {
         "type": lambda key: link(type=key[0], q=_text(rest, filters)) if key[0] else "",
-        "name": lambda key: _by_name(key, query, filters, link),
+        "name": lambda key: _by_name(key, rest, filters, link),
         "role": lambda key: link(q=_text(rest, msgspec.structs.replace(filters, role=key[0]))),
         "license": lambda key: _by_license(key[0], rest, filters, link),
     }
@@ -83,18 +81,21 @@ def _label(facet: str, key: Key) -> str:
     return "not stated" if key[0] in ("", NOT_STATED) else key[0]
 
 
-def _by_name(key: Key, query: Query, filters: Filters, link: Link) -> str:
+def _by_name(key: Key, rest: str, filters: Filters, link: Link) -> str:
     ecosystem, namespace, name = key
-    try:
-        purl = PackageURL(ecosystem, namespace or None, name).to_string()
-    except ValueError:
+    whole = "/".join(filter(None, (namespace, name)))
+    if not ecosystem or not _can_be_written(whole):
         return ""
-    return link(q=_text(purl, filters), v=str(query.versions or ""), type="", part="")
+    return link(type=ecosystem, q=_text(rest, msgspec.structs.replace(filters, name=whole)))
+
+
+def _can_be_written(value: str) -> bool:
+    """Whether it can stand behind the key of a filter."""
+    return '"' not in value and value.isprintable()
 
 
 def _by_license(licence: str, rest: str, filters: Filters, link: Link) -> str:
-    # Neither can be written behind license:
-    if '"' in licence or not licence.isprintable():
+    if not _can_be_written(licence):
         return ""
     return link(q=_text(rest, msgspec.structs.replace(filters, license=licence)))
 

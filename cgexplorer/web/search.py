@@ -11,6 +11,7 @@ from urllib.parse import urlencode
 import msgspec
 from django import forms
 from django.http import FileResponse, HttpRequest, HttpResponse, StreamingHttpResponse
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from cgexplorer import export
@@ -147,7 +148,7 @@ def _shown(form: SearchForm, answer: Answer) -> dict[str, object]:
         "next": form.link(after=after) if after else "",
         "command": _command(form, answer, "search"),
         "keep": _command(form, answer, "save_search NAME"),
-        "narrower": narrowing.groups(answer.facets, form.cleaned_data["q"], answer.query, form.link),
+        "narrower": narrowing.groups(answer.facets, form.cleaned_data["q"], form.link),
         "removable": narrowing.removable(form.cleaned_data["q"], form.link),
         "like_it": narrowing.like_it(answer.names.like_it, form.link),
         "hint": search_report.hint(answer),
@@ -169,7 +170,7 @@ def _command(form: SearchForm, answer: Answer, verb: str) -> str:
 @may_be_late
 def package_search_json(request: HttpRequest) -> HttpResponse:
     try:
-        answer = SearchForm(request.GET).answer(MAX_EXPORT_ROWS)
+        answer = SearchForm(request.GET).answer(MAX_EXPORT_ROWS, positions.parse(request.GET.get("after", "")))
     except QueryError as error:
         return HttpResponse(msgspec.json.encode({"error": str(error)}), "application/json", status=400)
     return HttpResponse(search_report.as_json(answer), content_type="application/json")
@@ -178,12 +179,19 @@ def package_search_json(request: HttpRequest) -> HttpResponse:
 @require_safe
 @may_be_late
 def package_search_csv(request: HttpRequest) -> HttpResponse | StreamingHttpResponse:
+    """As many rows as one file holds. Of more its name says so, and the header Link has the address of the next."""
+    form = SearchForm(request.GET)
     try:
-        answer = SearchForm(request.GET).answer(MAX_EXPORT_ROWS)
+        answer = form.answer(MAX_EXPORT_ROWS, positions.parse(request.GET.get("after", "")))
     except QueryError as error:
         return HttpResponse(f"{error}\n", "text/plain; charset=utf-8", status=400)
     response = StreamingHttpResponse(search_report.as_csv(answer), "text/csv; charset=utf-8")
-    response["Content-Disposition"] = 'attachment; filename="packages.csv"'
+    name = "packages.csv"
+    if answer.after is not None:
+        name = f"packages-only-{len(answer.hits)}-rows.csv"
+        following = f"{reverse('package-search-csv')}{form.link(after=positions.text(answer.after))}"
+        response["Link"] = f'<{following}>; rel="next"'
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
 
 

@@ -100,7 +100,8 @@ def _hint_of_builds(answer: Answer) -> str:
         for one in ranges:
             if one.operator not in ("<=", "=") or ends.search(one.version):
                 continue
-            if one.operator == "=" and any(package.ecosystem == ecosystem for package in answer.names.found):
+            is_held = any(package.ecosystem == ecosystem for package in answer.names.found)
+            if one.operator == "=" and is_held and ecosystem != "apk":  # native Debian packages have no revision
                 continue
             version, first, last = one.version, f"{one.version}{before}1", f"{one.version}{before}999"
             if one.operator == "=":

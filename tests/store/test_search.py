@@ -333,6 +333,13 @@ def test_a_cpe_finds_the_component_it_names_in_the_projects_version() -> None:
     assert found("cpe:2.3:a:other:openssl:*") == set()
 
 
+def test_an_exact_name_is_not_what_was_built_from_it() -> None:
+    image_with("cgr.dev/a/a", make.package("1"), make.package("1", make.component("libssl3"), built_from="openssl"))
+    image_with("cgr.dev/a/b", make.package("1", make.component("openssl", namespace="alpine")))
+    for asked, found in (("openssl name:openssl", 2), ("openssl name:wolfi/openssl", 1), ("name:libssl3", 1)):
+        assert len(search(parse(asked)).hits) == found
+
+
 def test_facets_count_what_choosing_them_would_find() -> None:
     net = make.component("net", "golang", "golang.org/x")
     image_with("cgr.dev/chainguard/a", make.package("1", license="MIT OR Apache-2.0"), make.package("2"))

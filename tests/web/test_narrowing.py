@@ -31,6 +31,9 @@ def fleet() -> None:
         packages = [make.package(f"3.{number}", license="MIT AND Apache-2.0" if number else "ISC", built_from="")]
         if number == 1:
             packages.append(make.package("1", make.component("libssl3"), built_from="openssl"))
+            alone = make.manifest(make.image("cgr.dev/chainguard/library"))  # what is only built from it
+            make.tag(alone, "latest")
+            make.sbom(alone, packages[-1])
             packages.append(make.package("v1", net, role="module", license='odd "licence"'))
         make.sbom(manifest, *packages)
 
@@ -48,7 +51,7 @@ def test_a_filter_is_taken_away_by_its_chip(fleet: None) -> None:
     html = page("/packages/?q=openssl+license:ISC")
     assert digests(html) == 1
     (link,) = re.findall(r'<a class="chip" href="([^"]+)" aria-label="Remove license:ISC"', html)
-    assert digests(page("/packages/" + unescape(link))) == 3
+    assert digests(page("/packages/" + unescape(link))) == 4
 
 
 def test_a_misspelt_name_offers_the_right_one(fleet: None) -> None:

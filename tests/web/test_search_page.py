@@ -67,6 +67,21 @@ def test_downloads_hold_the_rows_of_the_page(client: Client, go: str) -> None:
     assert [row["version"] for row in rows] == ["3.3.5-r0", "3.3.1-r0"]
 
 
+def test_a_download_that_is_cut_says_so_and_where_to_go_on(
+    client: Client, go: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("cgexplorer.web.search.MAX_EXPORT_ROWS", 1)
+    first = client.get("/packages.csv", {"q": "openssl"})
+    assert 'filename="packages-only-1-rows.csv"' in first["Content-Disposition"]
+    following = first["Link"].removeprefix("<").removesuffix('>; rel="next"')
+    last = client.get(following)
+    assert "Link" not in last
+    (row,) = csv.DictReader(b"".join(last.streaming_content).decode().splitlines())
+    assert row["version"] == "3.3.1-r0"
+    (row,) = json.loads(client.get(following.replace(".csv", ".json")).content)["results"]
+    assert row["version"] == "3.3.1-r0"
+
+
 @pytest.mark.parametrize("path", ["/packages.json", "/packages.csv"])
 def test_a_download_of_a_bad_query_is_refused_with_the_sentence(client: Client, db: None, path: str) -> None:
     response = client.get(path, {"q": "a<<1"})

@@ -36,7 +36,7 @@ class Command(StoreCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(
             "query",
-            help="name, name<version, vers: range, purl or CPE; license:, supplier:, checksum:, role:, type: narrow it",
+            help="name, name<version, vers: range, purl, CPE; license: supplier: checksum: role: type: name: narrow it",
         )
         add_search_arguments(parser)
         parser.add_argument("--limit", type=int, default=MAX_EXPORT_ROWS, metavar="N", help="rows, at most 100,000")

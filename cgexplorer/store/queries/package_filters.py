@@ -1,4 +1,4 @@
-"""SQL of what a search asks beside a name. Conditions are about `p` (store_package)."""
+"""SQL of what a search asks beside a name. Conditions are about `p` (store_package) and `c`, its component."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ def conditions(filters: Filters) -> tuple[str, list[object]]:
         found.append(("p.checksum = %s", bytes.fromhex(filters.checksum)))
     if filters.role:
         found.append(("p.role = %s", filters.role))
+    if filters.name:
+        found.append(("%s IN (c.name, concat_ws('/', nullif(c.namespace, ''), c.name))", filters.name))
     if filters.cpe:
         found.append(("p.component_id = ANY(%s::int[])", _components(filters.cpe)))
     return " AND ".join(condition for condition, _ in found) or "TRUE", [parameter for _, parameter in found]

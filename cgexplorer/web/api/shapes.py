@@ -19,7 +19,9 @@ class SearchQuery(msgspec.Struct):
     namespace: str | None
     versions: str
     ecosystem: str
-    filters: Annotated[dict[str, str], Meta(description="license, supplier, checksum, role, cpe, as far as asked")]
+    filters: Annotated[
+        dict[str, str], Meta(description="license, supplier, checksum, role, name, cpe, as far as asked")
+    ]
     scope: Annotated[str, Meta(pattern="^(current|all)$")]
     include_unverified: bool
 
