@@ -56,6 +56,7 @@ def as_builtins(answer: Answer) -> dict[str, Any]:
         "names_like_it": list(answer.names.like_it),
         "results": [row(hit) for hit in answer.hits],
         "unordered": [row(hit) for hit in answer.unordered],
+        "unordered_cut_off": answer.unordered_cut_off,
     }
 
 

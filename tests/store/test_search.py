@@ -395,3 +395,14 @@ def test_a_no_says_when_the_order_of_an_ecosystem_made_it(
     assert bool(said) is bool(sentence)
     if "999" in said:
         assert search(parse(f"openssl {said.partition('Write ')[2].split()[0]}")).images == 1
+
+
+def test_versions_without_an_order_are_not_cut_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("cgexplorer.store.queries.search.MAX_UNORDERED", 2)
+    for number in range(3):
+        odd = make.package("(devel)", make.component("kubernetes", "golang", "k8s.io"))
+        image_with(f"registry.k8s.io/i{number}", odd)
+    first = search(parse("kubernetes<1.30"), limit=1)
+    assert (len(first.unordered), first.unordered_cut_off) == (2, True)
+    whole = search(parse("kubernetes<1.30"), limit=3)
+    assert (len(whole.unordered), whole.unordered_cut_off) == (3, False)

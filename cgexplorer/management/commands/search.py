@@ -89,6 +89,8 @@ class Command(StoreCommand):
         if answer.unordered:
             self.stdout.write("\nVersions without a known order; whether they match is for you to judge:")
             self._rows(answer.unordered)
+        if answer.unordered_cut_off:
+            self.stdout.write(f"There are more of them than these {len(answer.unordered):,}.")
         universe = answer.universe
         self._blind("Not searched:", universe.blind, universe.blind_digests)
         self._blind("Searched in part:", universe.partly, universe.partly_digests)

@@ -16,7 +16,7 @@ from cgexplorer.store.queries.rows import one_snapshot, rows
 from cgexplorer.store.queries.universe import TAGS, Universe, universe
 
 MAX_EXPORT_ROWS = 100_000
-MAX_UNORDERED = 100  # rows with versions without an order
+MAX_UNORDERED = 100  # rows with versions without an order on a page; a file has as many of them as of the others
 
 
 GOOD = ("verified", "verified-stale", "no-policy")  # signed, and nobody says by somebody wrong
@@ -71,6 +71,7 @@ class Answer(msgspec.Struct, frozen=True):
     unordered: tuple[Hit, ...]
     facets: tuple[Facet, ...]
     after: Position | None  # None on the last page
+    unordered_cut_off: bool = False  # there are more of them
 
     @property
     def without_it(self) -> int:
@@ -95,6 +96,8 @@ def search(
         images, digests = _totals(held_by, [package.id for package in meant.found])
         hits = _hits(held_by, meant.found, after, limit + 1) if digests else []
         more = len(hits) > limit
+        most = max(limit, MAX_UNORDERED)
+        unordered = _hits(held_by, meant.unordered, None, most + 1) if after is None else []
         return Answer(
             query=query,
             scope=scope,
@@ -105,7 +108,8 @@ def search(
             digests=digests,
             hits=tuple(hits[:limit]),
             facets=facets(held_by, meant.found) if with_facets and digests else (),
-            unordered=tuple(_hits(held_by, meant.unordered, None, MAX_UNORDERED)) if after is None else (),
+            unordered=tuple(unordered[:most]),
+            unordered_cut_off=len(unordered) > most,
             after=Position(hits[limit - 1].package_id, hits[limit - 1].image, hits[limit - 1].manifest_id)
             if more
             else None,

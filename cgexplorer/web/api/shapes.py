@@ -75,6 +75,7 @@ class Search(msgspec.Struct):
     names_like_it: Annotated[tuple[str, ...], Meta(description="did you mean")]
     results: Annotated[tuple[SearchRow, ...], Meta(description="highest version first")]
     unordered: Annotated[tuple[SearchRow, ...], Meta(description="versions that nobody can order: judge yourself")]
+    unordered_cut_off: Annotated[bool, Meta(description="there are more of them than rows were asked for")]
 
 
 class Versions(msgspec.Struct):
