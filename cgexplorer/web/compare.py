@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse
 from django.views.decorators.http import require_safe
 
 from cgexplorer.compare import Difference
+from cgexplorer.store.queries import references
 from cgexplorer.store.queries.compare import Comparison, compare
 from cgexplorer.store.queries.references import UnknownReference
 from cgexplorer.web import compare_report
@@ -82,6 +83,11 @@ class CompareForm(forms.Form):
             raise UnknownReference("Two references are needed: the image to compare from and the one to compare to.")
         return compare(before, after, self.cleaned_data["platform"], self.cleaned_data["to_platform"])
 
+    def at_fault(self) -> list[str]:
+        """Fields whose reference is missing or names nothing stored; the platforms when both name something."""
+        found = [name for name in ("before", "after") if not _names_something(self.data[name])]
+        return found or ["platform", "to_platform"]
+
     @property
     def is_empty(self) -> bool:
         return not any(self.data.get(name) for name in ("before", "after"))
@@ -100,6 +106,16 @@ class CompareForm(forms.Form):
         return "?" + urlencode({name: value for name, value in asked.items() if value})
 
 
+def _names_something(reference: str) -> bool:
+    if not reference or len(reference) > MAX_REFERENCE_CHARACTERS:
+        return False
+    try:
+        references.manifest(reference)
+    except UnknownReference:
+        return False
+    return True
+
+
 @require_safe
 @may_be_late
 def compare_page(request: HttpRequest) -> HttpResponse:
@@ -109,7 +125,7 @@ def compare_page(request: HttpRequest) -> HttpResponse:
         try:
             context |= _shown(form, form.comparison())
         except UnknownReference as error:
-            context["error"] = str(error)
+            context |= {"error": str(error), "at_fault": form.at_fault()}
     return render_page(request, "compare/compare.html", "differences", context)
 
 

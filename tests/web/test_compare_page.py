@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 
 import pytest
 from django.test import Client
@@ -59,6 +60,21 @@ def test_an_unknown_reference_is_a_sentence_beside_the_boxes(client: Client, que
     assert response.status_code == 200
     assert 'role="alert"' in response.content.decode()
     assert says in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("query", "fields"),
+    [
+        (asked("1", "nothing"), ["to"]),
+        (asked("nothing", "1"), ["from"]),
+        (asked("1", "1", platform="plan9/mips"), ["platform", "to-platform"]),
+    ],
+)
+def test_only_the_box_that_is_wrong_is_marked(client: Client, query: dict[str, str], fields: list[str]) -> None:
+    tagged("1", make.package("1"))
+    text = client.get(reverse("compare"), query).content.decode()
+    boxes = re.findall(r'<input name="([a-z-]+)"[^>]*aria-invalid="true" aria-describedby="compare-error"', text)
+    assert boxes == fields
 
 
 def test_two_marked_tags_are_compared(client: Client) -> None:
