@@ -71,6 +71,7 @@ def test_pages_of_a_cyclonedx_document_say_so_and_link_to_it(client: Client) -> 
     digest = attested((CYCLONEDX, bom()))
     page = client.get(reverse("packages", args=[NAME, digest])).content.decode()
     assert "from the CycloneDX attestation" in page
+    assert "</svg>CycloneDX</a>" in page
     assert reverse("cyclonedx-document", args=[NAME, digest]) in page
     response = client.get(reverse("cyclonedx-document", args=[NAME, digest]))
     assert response["Content-Type"] == "application/vnd.cyclonedx+json"

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import csv
 import json
+import re
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import Any
 from urllib.parse import urlencode
 
@@ -176,6 +178,16 @@ def test_the_heading_of_spdx_3_is_shown_though_nothing_is_indexed(client: Client
     text = page(client, imported({"@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld", "@graph": []}), "sbom")
     assert "SPDX 3, not indexed yet." in text
     assert "spdx-context.jsonld" in text
+
+
+@pytest.mark.parametrize(
+    "name", ["digest", "packages", "tree", "digest-licenses", "files", "attestations", "provenance"]
+)
+@pytest.mark.parametrize("body", [b"{", {"spdxVersion": "SPDX-2.3", "SPDXID": "SPDXRef-DOCUMENT", "name": "empty"}])
+def test_headings_of_an_empty_page_leave_no_level_out(client: Client, name: str, body: object) -> None:
+    text = page(client, imported(body), name)
+    levels = [1, *map(int, re.findall(r"<h([1-6])", text[text.index("</h1>") :]))]
+    assert all(after - before <= 1 for before, after in pairwise(levels)), levels
 
 
 def test_a_component_of_cyclonedx_has_its_page_too(client: Client) -> None:
