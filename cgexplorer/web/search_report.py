@@ -15,6 +15,7 @@ from cgexplorer.store.queries.search import Answer, Hit
 from cgexplorer.web import csv_cells, positions
 
 SCHEMA = "cgexplorer.search/1"
+SHA1_DIGITS = 40
 CSV_COLUMNS = (
     "ecosystem", "name", "version", "purl", "image", "tags", "digest", "platform", "state", "matched_by", "built_from",
     "order", "image_state",
@@ -53,6 +54,7 @@ def as_builtins(answer: Answer) -> dict[str, Any]:
         "names_cut_off": answer.names.cut_off_names,
         "more": answer.after is not None,
         "next": positions.text(answer.after),
+        "hint": hint(answer),
         "names_like_it": list(answer.names.like_it),
         "results": [row(hit) for hit in answer.hits],
         "unordered": [row(hit) for hit in answer.unordered],
@@ -84,8 +86,14 @@ def said(query: Query, name: str) -> str:
 
 
 def hint(answer: Answer) -> str:
-    """What the order of an ecosystem makes of the range that a person may not expect; "" mostly."""
-    return " ".join(filter(None, (_hint_of_builds(answer), _hint_of_epochs(answer))))
+    """What a person may not expect of the search, such as what an ecosystem's order makes of a range; "" mostly."""
+    return " ".join(filter(None, (_hint_of_builds(answer), _hint_of_epochs(answer), _hint_of_checksums(answer))))
+
+
+def _hint_of_checksums(answer: Answer) -> str:
+    if len(answer.query.filters.checksum) != SHA1_DIGITS:
+        return ""
+    return "A package whose SBOM states its SHA-256 too is found by that alone, not by its SHA-1: search both."
 
 
 # How their versions end, where a project's own version does not.

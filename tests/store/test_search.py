@@ -406,3 +406,8 @@ def test_versions_without_an_order_are_not_cut_in_silence(monkeypatch: pytest.Mo
     assert (len(first.unordered), first.unordered_cut_off) == (2, True)
     whole = search(parse("kubernetes<1.30"), limit=3)
     assert (len(whole.unordered), whole.unordered_cut_off) == (3, False)
+
+
+def test_a_no_to_a_sha1_says_what_it_cannot_find() -> None:
+    assert "SHA-256 too" in search_report.hint(search(parse("sha1:" + "ab" * 20)))
+    assert search_report.hint(search(parse("sha256:" + "ab" * 32))) == ""

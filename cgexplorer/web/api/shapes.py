@@ -72,6 +72,7 @@ class Search(msgspec.Struct):
     names_cut_off: Annotated[bool, Meta(description="the text is part of too many names: not all were searched")]
     more: bool
     next: Annotated[str, Meta(description='asks for the rows behind these, as after; "" when there are none')]
+    hint: Annotated[str, Meta(description="what a person may not expect of this search, such as a version order")]
     names_like_it: Annotated[tuple[str, ...], Meta(description="did you mean")]
     results: Annotated[tuple[SearchRow, ...], Meta(description="highest version first")]
     unordered: Annotated[tuple[SearchRow, ...], Meta(description="versions that nobody can order: judge yourself")]
