@@ -11,7 +11,6 @@ from hypothesis import strategies as st
 
 from cgexplorer.spdx.query import QueryError, Scope, parse
 from cgexplorer.store.queries.search import Answer, search
-from cgexplorer.web import search_report
 from tests.store import factories as make
 
 pytestmark = pytest.mark.django_db
@@ -64,46 +63,6 @@ def test_a_purl_answers_for_what_was_built_from_it_in_its_own_namespace() -> Non
         image_with(f"cgr.dev/{namespace}/git", make.package("1", libssl3, built_from="openssl"))
     (hit,) = search(parse("pkg:apk/wolfi/openssl")).hits
     assert (hit.namespace, hit.name, hit.matched_by) == ("wolfi", "libssl3", "built from")
-
-
-def test_a_source_is_found_however_its_name_is_spelled() -> None:
-    manager = make.component("NetworkManager", "rpm", "redhat")
-    library = make.component("nm-library", "rpm", "redhat")
-    image_with("quay.io/a/a", make.package("1.52-1", manager))
-    image_with("quay.io/a/b", make.package("1.52-1", library, built_from="NetworkManager"))
-    assert {hit.image for hit in search(parse("networkmanager")).hits} == {"quay.io/a/a", "quay.io/a/b"}
-
-
-def test_the_last_part_of_a_path_is_no_sources_name() -> None:
-    image_with("cgr.dev/a/go", make.package("1", make.component("net", "golang", "golang.org/x")))
-    image_with("cgr.dev/a/c", make.package("1", make.component("libnet1", "deb", "debian"), built_from="net"))
-    assert [hit.name for hit in search(parse("golang.org/x/net")).hits] == ["net"]
-
-
-@pytest.mark.parametrize(
-    ("ecosystem", "stored", "typed"),
-    [
-        ("pypi", "typing-extensions", "typing_extensions"),
-        ("pypi", "zope.interface", "Zope-Interface"),
-        ("pypi", "zope.interface", "pkg:pypi/zope_interface"),
-        ("cargo", "serde_json", "serde-json"),
-    ],
-)
-def test_a_name_is_found_as_its_index_compares_names(ecosystem: str, stored: str, typed: str) -> None:
-    image_with("cgr.dev/a/python", make.package("1.0.0", make.component(stored, ecosystem, "")))
-    image_with("cgr.dev/a/other", make.package("1.0.0", make.component(stored, "npm", "")))
-    assert [(hit.name, hit.ecosystem) for hit in search(parse(typed)).hits] == [(stored, ecosystem)]
-
-
-def test_a_purls_namespace_is_read_in_any_case() -> None:
-    image_with("cgr.dev/a/java", make.package("1", make.component("log4j", "maven", "org.apache")))
-    assert search(parse("pkg:maven/Org.Apache/Log4j")).images == 1
-
-
-def test_a_purl_without_the_distribution_finds_all_of_them() -> None:
-    for namespace in ("debian", "ubuntu"):
-        image_with(f"cgr.dev/a/{namespace}", make.package("3", make.component("openssl", "deb", namespace)))
-    assert search(parse("pkg:deb/openssl")).images == 2
 
 
 def test_a_purl_means_one_namespace_and_one_architecture() -> None:
@@ -372,31 +331,6 @@ def test_a_name_that_is_known_brings_no_others() -> None:
     assert search(parse("openssl>9")).names.like_it == ()
 
 
-@pytest.mark.parametrize(
-    ("ecosystem", "stored", "asked", "sentence"),
-    [
-        ("apk", "3.6.2-r1", "=3.6.2", "Write >=3.6.2,<=3.6.2-r999 for all builds."),
-        ("apk", "3.6.2-r1", "<=3.6.2", "Write <=3.6.2-r999 to have them."),
-        ("deb", "3.0.19-1~deb12u2", "=3.0.19", "Write >=3.0.19,<=3.0.19-999 for all builds."),
-        ("rpm", "3.0.7-18.el9", "<=3.0.7", "Write <=3.0.7-999 to have them."),
-        ("rpm", "1:3.0.7-18.el9", "<3.3.2", "leaves out 1:3.0.7-18.el9. Write the epoch too: 1:"),
-        ("rpm", "1:3.4.0-1.el9", "<3.3.2", ""),
-        ("rpm", "1:3.0.7-18.el9", "<1:3.3.2", ""),
-        ("golang", "v3.6.2", "=3.6.3", ""),
-    ],
-)
-def test_a_no_says_when_the_order_of_an_ecosystem_made_it(
-    ecosystem: str, stored: str, asked: str, sentence: str
-) -> None:
-    image_with("quay.io/a/a", make.package(stored, make.component("openssl", ecosystem, "a")))
-    answer = search(parse(f"openssl{asked}"))
-    said = search_report.hint(answer)
-    assert said.endswith(sentence) if sentence.endswith(".") else sentence in said
-    assert bool(said) is bool(sentence)
-    if "999" in said:
-        assert search(parse(f"openssl {said.partition('Write ')[2].split()[0]}")).images == 1
-
-
 def test_versions_without_an_order_are_not_cut_in_silence(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("cgexplorer.store.queries.search.MAX_UNORDERED", 2)
     for number in range(3):
@@ -406,8 +340,3 @@ def test_versions_without_an_order_are_not_cut_in_silence(monkeypatch: pytest.Mo
     assert (len(first.unordered), first.unordered_cut_off) == (2, True)
     whole = search(parse("kubernetes<1.30"), limit=3)
     assert (len(whole.unordered), whole.unordered_cut_off) == (3, False)
-
-
-def test_a_no_to_a_sha1_says_what_it_cannot_find() -> None:
-    assert "SHA-256 too" in search_report.hint(search(parse("sha1:" + "ab" * 20)))
-    assert search_report.hint(search(parse("sha256:" + "ab" * 32))) == ""
