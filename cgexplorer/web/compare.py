@@ -63,8 +63,8 @@ class CompareForm(forms.Form):
     @classmethod
     def of(cls, request: HttpRequest) -> CompareForm:
         asked = request.GET
-        # The tags page marks two rows: ?mark=name:18.3&mark=name:18.4
-        marked = [*asked.getlist("mark"), "", ""]
+        # The tags page marks two rows, and lists what moved last first: ?mark=name:18.4&mark=name:18.3
+        marked = [*asked.getlist("mark")[:2][::-1], "", ""]
         return cls(
             {
                 "before": asked.get("from") or marked[0],

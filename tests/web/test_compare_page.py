@@ -77,10 +77,10 @@ def test_only_the_box_that_is_wrong_is_marked(client: Client, query: dict[str, s
     assert boxes == fields
 
 
-def test_two_marked_tags_are_compared(client: Client) -> None:
+def test_two_marked_tags_are_compared_from_the_older_which_is_listed_below(client: Client) -> None:
     tagged("1", make.package("1"))
     tagged("2", make.package("2"))
-    response = client.get(reverse("compare"), {"mark": [f"{NAME}:1", f"{NAME}:2"]})
+    response = client.get(reverse("compare"), {"mark": [f"{NAME}:2", f"{NAME}:1"]})
     assert len(response.context["difference"].packages.upgraded) == 1
 
 
