@@ -87,7 +87,7 @@ def said(query: Query, name: str) -> str:
 
 def hint(answer: Answer) -> str:
     """What a person may not expect of the search, such as what an ecosystem's order makes of a range; "" mostly."""
-    return " ".join(filter(None, (_hint_of_builds(answer), _hint_of_epochs(answer), _hint_of_checksums(answer))))
+    return " ".join(filter(None, (ask(answer) for ask in _HINTS)))
 
 
 def _hint_of_checksums(answer: Answer) -> str:
@@ -130,6 +130,15 @@ def _hint_of_epochs(answer: Answer) -> str:
         f"In {ecosystem}'s order a version with an epoch is above every one without, so {answer.query.versions} "
         f"leaves out {version}. Write the epoch too: {version.partition(':')[0]}:…"
     )
+
+
+def _hint_of_licenses(answer: Answer) -> str:
+    if not answer.query.filters.license or answer.images:
+        return ""
+    return "license: is about the licence that a package declares; the concluded one counts where it declares none."
+
+
+_HINTS = (_hint_of_builds, _hint_of_epochs, _hint_of_checksums, _hint_of_licenses)
 
 
 def as_csv(answer: Answer) -> Iterable[str]:

@@ -86,3 +86,9 @@ def test_a_no_says_when_the_order_of_an_ecosystem_made_it(
 def test_a_no_to_a_sha1_says_what_it_cannot_find() -> None:
     assert "SHA-256 too" in search_report.hint(search(parse("sha1:" + "ab" * 20)))
     assert search_report.hint(search(parse("sha256:" + "ab" * 32))) == ""
+
+
+def test_a_no_to_a_licence_says_which_licence_was_asked_about() -> None:
+    image_with("quay.io/a/a", make.package("1", license="MIT"))
+    assert "declares" in search_report.hint(search(parse("license:GPL-2.0-only")))
+    assert search_report.hint(search(parse("license:MIT"))) == ""
