@@ -16,7 +16,18 @@ from cgexplorer.web.reading import may_be_late
 from cgexplorer.web.render import render_page
 
 SCHEMA = "cgexplorer.builds/1"
-COLUMNS = ("digest", "created_at", "state", "packages", "upgraded", "downgraded", "added", "removed", "other")
+COLUMNS = (
+    "digest",
+    "created_at",
+    "state",
+    "packages",
+    "upgraded",
+    "downgraded",
+    "added",
+    "removed",
+    "other",
+    "licences",
+)
 
 
 class BuildsForm(forms.Form):
@@ -75,6 +86,7 @@ def _row(build: Build) -> dict[str, object]:
             "added": len(changes.added),
             "removed": len(changes.removed),
             "other": len(changes.changed),
+            "licences": len(changes.license_changed),
         }
     )
     return {

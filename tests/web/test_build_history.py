@@ -126,3 +126,16 @@ def test_the_command_compares_with_the_past(builds: list, capsys: pytest.Capture
     assert "1 package added, 1 removed" in capsys.readouterr().out
     with pytest.raises(CommandError, match="no linux/s390x"):
         call_command("diff", REFERENCE, REFERENCE, "--platform", "linux/amd64", "--to-platform", "linux/s390x")
+
+
+def test_a_build_that_changed_a_licence_alone_says_so(client: Client) -> None:
+    image = make.image(NAME)
+    for number, license in enumerate(("MIT", "AGPL-3.0-only")):
+        build = make.manifest(image, str(number), created_at=make.NOW + dt.timedelta(number))
+        make.sbom(build, make.package("1", license=license))
+        make.tag(build, "latest")
+    text = client.get(reverse("builds"), {"of": REFERENCE}).content.decode()
+    assert "1 with another licence" in text
+    assert "the same packages" not in text
+    rows = client.get(reverse("builds-json"), {"of": REFERENCE}).json()["builds"]
+    assert [row["licences"] for row in rows] == [1, None]
