@@ -303,7 +303,8 @@ def _platforms(before: Side, after: Side) -> PlatformDifferences:
 def _warnings(before: Side, after: Side) -> Iterable[str]:
     missing = [side.reference for side in (before, after) if not side.has_sbom]
     if missing:
-        yield f"There is no SBOM of {' and '.join(missing)}: its packages are unknown, not absent."
+        whose = "its" if len(missing) == 1 else "their"
+        yield f"There is no SBOM of {' and '.join(missing)}: {whose} packages are unknown, not absent."
     elif before.generator != after.generator:
         made_by = [side.generator or "an unnamed tool" for side in (before, after)]
         yield (

@@ -9,6 +9,7 @@ import msgspec
 from cgexplorer.compare import Difference, sentence
 from cgexplorer.web import csv_cells
 
+_KINDS = {"packages": "package", "licenses": "licence", "config": "configuration", "provenance": "provenance"}
 CSV_COLUMNS = ("kind", "change", "ecosystem", "name", "from", "to")
 
 
@@ -16,7 +17,7 @@ class Row(msgspec.Struct, frozen=True):
     """One difference. `kind` is package, licence, configuration, provenance or signer."""
 
     kind: str
-    change: str  # added, removed, upgraded, downgraded, versions changed, licence changed, changed
+    change: str  # added, removed, upgraded, downgraded, versions changed, licence changed, changed, unknown
     ecosystem: str
     name: str
     before: str
@@ -51,6 +52,8 @@ def rows(difference: Difference) -> Iterator[Row]:
         yield Row("platform", "added", "", name, "", name)
     for name in difference.platforms.removed:
         yield Row("platform", "removed", "", name, name, "")
+    for part in difference.unknown:
+        yield Row(_KINDS[part], "unknown", "", "", "", "")
     if signer.before != signer.after:
         yield Row("signer", _change(signer.before, signer.after), "", "", signer.before or "", signer.after or "")
 

@@ -120,8 +120,10 @@ def test_downloads_hold_the_same_differences(client: Client) -> None:
     tagged("2", make.package("3.3.2-r0"))
     answer = json.loads(client.get(reverse("compare-json"), asked("1", "2")).content)
     assert answer["packages"]["upgraded"][0]["to"] == ["3.3.2-r0"]
-    (row,) = csv.DictReader(client.get(reverse("compare-csv"), asked("1", "2")).content.decode().splitlines())
+    lines = client.get(reverse("compare-csv"), asked("1", "2")).content.decode().splitlines()
+    row, *others = csv.DictReader(lines)
     assert (row["change"], row["name"], row["to"]) == ("upgraded", "openssl", "3.3.2-r0")
+    assert [(one["kind"], one["change"]) for one in others] == [("configuration", "unknown"), ("provenance", "unknown")]
     assert "| upgraded | `apk openssl` |" in client.get(reverse("compare-markdown"), asked("1", "2")).content.decode()
 
 
