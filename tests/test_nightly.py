@@ -21,10 +21,9 @@ from cgexplorer.store.queries.manifests import tagged
 from tests.fakes.registry import FakeRegistry
 from tests.fakes.source import MemorySource
 from tests.ingesting import LATER, NOW, allow, attest, fetch, sign, signed_image, spdx
-from tests.test_jobs import empty_queue, registry, state_of, until, worker
+from tests.test_jobs import state_of, until, worker
 
-__all__ = ["empty_queue", "registry"]
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("empty_queue")]
 
 
 def platforms() -> MemorySource:

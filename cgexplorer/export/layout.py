@@ -17,7 +17,7 @@ from cgexplorer.export.layout_folder import Descriptor, Folder
 from cgexplorer.oci import digest as digests
 from cgexplorer.oci import manifest as manifests
 from cgexplorer.oci import unread
-from cgexplorer.oci.evidence import COPIED_ALONE, Form, Kind
+from cgexplorer.oci.evidence import Form, Kind
 from cgexplorer.oci.manifest import OCI_MANIFEST
 from cgexplorer.store.models import Evidence, Manifest
 from cgexplorer.store.queries import layouts, payloads
@@ -102,8 +102,6 @@ class _Image:
         if held.problems:
             self.unread.append(held.manifest.digest)
         has_signature = any(one.kind == Kind.SIGNATURE for one in held.evidence)
-        if held.problems == (COPIED_ALONE,):  # it came in a layout that says nothing of this, and so does the new one
-            return
         if held.problems or (held.was_read and not has_signature):
             empty = self.folder.blob(unread.EMPTY, unread.EMPTY_TYPE)
             self._attached(unread.write(subject, empty, ((one.place, one.reason) for one in held.problems)))

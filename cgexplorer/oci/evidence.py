@@ -67,10 +67,9 @@ class Problem(msgspec.Struct, frozen=True):
 
 
 # Tried with crane 0.21, skopeo 1.9, oras 1.3, cosign 2.6 and 3.1 (decision 16).
-COPIED_ALONE = Problem(
-    "signatures",
+_COPIED_ALONE = (
     "This layout does not say what its registry held beside the image: crane, skopeo and oras copy an image without "
-    "the tags of its signatures, cosign save without attached bundles.",
+    "the tags of its signatures, cosign save without attached bundles."
 )
 
 
@@ -87,7 +86,9 @@ class Discovery(msgspec.Struct, frozen=True):
     def doubts(self) -> tuple[Problem, ...]:
         """The problems, and that a missing signature proves nothing."""
         is_signed = any(one.kind is Kind.SIGNATURE for one in self.evidence)
-        return self.problems if is_signed or not self.unproven else (*self.problems, COPIED_ALONE)
+        return (
+            self.problems if is_signed or not self.unproven else (*self.problems, Problem("signatures", self.unproven))
+        )
 
 
 class _Place(NamedTuple):
@@ -104,7 +105,7 @@ class _Found(NamedTuple):
     places: tuple[_Place, ...] = ()
     problems: tuple[Problem, ...] = ()
     carrier: bytes = b""
-    is_told: bool = False  # an exported layout says what was left unread at the source, or that nothing was
+    was_read: bool = False  # an exported layout says that nothing was left unread at the source
 
 
 def discover(source: Source, repository: str, digest: str, *, name: str = "", only: Kind | None = None) -> Discovery:
@@ -114,7 +115,7 @@ def discover(source: Source, repository: str, digest: str, *, name: str = "", on
     image's as its signers know it, registry included: it saves a request. With `only`, the classic tag of the other
     kind is not asked for; bundles are, since only their content tells what they are.
 
-    What a layout lacks is `unproven` unless it says what its exporter was told of the image.
+    What a layout lacks is `unproven` unless it says that there was no more, or holds signatures by their tags.
     """
     with ThreadPoolExecutor(PARALLEL, thread_name_prefix="discover") as pool:
         listing = pool.submit(_listed, source, repository, digest)
@@ -136,10 +137,10 @@ def discover(source: Source, repository: str, digest: str, *, name: str = "", on
     problems = [*(p for one in found for p in one.problems), *excess, *late]
     problems += [one for one in read if isinstance(one, Problem)]
     evidence, over = _count_again([one for one in read if isinstance(one, Evidence)])
-    proves_absence = source.has_signature_tags or any(one.is_told for one in found)
+    proves_absence = source.has_signature_tags or any(one.was_read for one in found)
     carriers = tuple(dict.fromkeys(one.carrier for one in found if one.places and one.carrier))
     every = tuple(dict.fromkeys([*problems, *over]))
-    return Discovery(digest, evidence, every, carriers, "" if proves_absence else COPIED_ALONE.reason)
+    return Discovery(digest, evidence, every, carriers, "" if proves_absence else _COPIED_ALONE)
 
 
 def _silence(source: Source, repository: str, digest: str) -> list[Problem]:
@@ -203,7 +204,7 @@ def _referrer(source: Source, repository: str, digest: str, listed: Descriptor) 
         return _Found(problems=(Problem(listed.digest, reason),))
     if source.kind == "layout" and manifest.artifact_type == unread.ARTIFACT_TYPE:
         told = tuple(Problem(place, reason) for place, reason in unread.read(manifest))
-        return _Found(problems=told, is_told=True)
+        return _Found(problems=told, was_read=not told)
     carrier = manifest.raw if len(manifest.raw) <= MAX_CARRIER_BYTES else b""
     return _Found(tuple(_place_of(manifest, layer) for layer in _signed_layers(manifest)), carrier=carrier)
 

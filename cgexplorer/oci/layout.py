@@ -51,7 +51,6 @@ class Layout:
     """
 
     kind = "layout"
-    has_signature_tags = False  # no tool copies all that lies beside an image, however it names what it copied
 
     def __init__(self, directory: Path, *, max_blob_bytes: int = MAX_BLOB_BYTES) -> None:
         self.directory = directory
@@ -73,6 +72,12 @@ class Layout:
 
     def close(self) -> None:
         """Nothing is held open."""
+
+    @cached_property
+    def has_signature_tags(self) -> bool:
+        """Whoever named the signatures of one image copied names. `cosign save` names none and leaves out what is
+        attached as a referrer; crane, skopeo and oras copy images without cosign's tags (decision 16)."""
+        return any(e.is_named and (e.is_cosigns_own or self._is_attachment(e.descriptor.digest)) for e in self.entries)
 
     def resolve(self, repository: str, tag: str) -> str:
         found = self._shelf(repository).tagged.get(tag, [])

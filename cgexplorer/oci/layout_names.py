@@ -35,6 +35,11 @@ class NamedEntry(msgspec.Struct, frozen=True):
         return _without_registry(self.repository) != self.repository
 
     @property
+    def is_named(self) -> bool:
+        """By an annotation of its own, and not for what `cosign save` calls its kind."""
+        return _KIND not in self.descriptor.annotations and REF_NAME in self.descriptor.annotations
+
+    @property
     def is_by_digest(self) -> bool:
         """Named `repository@sha256:…`: it has no tag, which is something else than the one that goes without saying."""
         return not self.tag and "@" in self.descriptor.annotations.get(REF_NAME, "")

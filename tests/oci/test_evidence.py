@@ -65,15 +65,23 @@ def test_an_image_alone_in_a_layout_has_neither_evidence_nor_problems_and_that_p
     assert [one.place for one in found.doubts] == ["signatures"]
 
 
-def test_what_lies_beside_one_image_of_a_layout_proves_nothing_of_another(crafted: CraftedLayout) -> None:
-    """Copied name by name with skopeo, in three commands: the signature of one image, and not that of the other."""
-    signed, attested = (crafted.image(annotations={"n": name}) for name in ("signed", "attested"))
-    sign(crafted, crafted.enter(signed, "a/b:signed"), ".sig", [crafted.blob(b"{sig}", SIMPLE_SIGNING)])
-    bundled = crafted.image([crafted.blob(bundle("https://spdx.dev/Document"), BUNDLE)], subject=attested)
-    crafted.enter(attested, "a/b:attested")
-    crafted.enter(bundled, f"a/b@{bundled['digest']}")
+def test_a_layout_proves_that_a_signature_is_missing_where_it_names_those_of_others(crafted: CraftedLayout) -> None:
+    signed = crafted.enter(crafted.image(annotations={"n": "signed"}), "signed")
+    digest = crafted.enter(crafted.image(), "latest")
+    sign(crafted, signed, ".sig", [crafted.blob(b"{sig}", SIMPLE_SIGNING)])
+    assert found_in(crafted, digest) == Discovery(digest)
+
+
+@pytest.mark.parametrize(("name", "proves"), [("a/b@sha256:" + "0" * 64, True), ("", False)])
+def test_what_is_attached_to_another_image_proves_that_nothing_is_only_under_a_name(
+    crafted: CraftedLayout, name: str, proves: bool
+) -> None:
+    """oras copies what is attached, without names and without cosign's tags."""
+    signed = crafted.image(annotations={"n": "signed"})
+    crafted.enter(signed, "a/b:signed")
+    crafted.enter(crafted.image([crafted.blob(bundle("https://spdx.dev/Document"), BUNDLE)], subject=signed), name)
     digest = crafted.enter(crafted.image(), "a/b:latest")
-    assert found_in(crafted, digest).unproven
+    assert (found_in(crafted, digest).unproven == "") is proves
 
 
 def test_cosign_save_proves_nothing_of_what_it_did_not_save(crafted: CraftedLayout) -> None:
@@ -134,8 +142,7 @@ def test_a_classic_tag_that_is_the_image_itself_is_no_evidence(crafted: CraftedL
     image = crafted.image([crafted.blob(b"layer", SIMPLE_SIGNING)])
     digest = crafted.enter(image, "latest")
     crafted.enter(image, own_tag(digest, ".sig"))
-    found = found_in(crafted, digest)
-    assert (found.evidence, found.problems) == ((), ())
+    assert found_in(crafted, digest) == Discovery(digest)
 
 
 def test_a_missing_layer_is_a_problem_and_the_others_are_found(crafted: CraftedLayout) -> None:
