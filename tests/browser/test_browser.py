@@ -199,6 +199,7 @@ def test_everything_works_without_javascript(plain: Any) -> None:
     digest = open_digest(plain)
     plain.get_by_label("Filter packages by name").fill("libssl")
     plain.get_by_role("button", name="Apply").click()
+    plain.wait_for_url("**q=libssl**")  # until it is loaded: a count does not wait
     assert plain.locator("#rows tbody tr").count() == 1
     plain.goto(open_digest(plain, PYTHON) + "/-/tree")
     plain.goto(plain.locator("a[href*='/-/tree/']").first.get_attribute("href"))
