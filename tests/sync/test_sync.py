@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,21 +22,8 @@ from tests.fakes.registry import FakeRegistry, Fault
 from tests.ingesting import allow, fetch, signed_image
 
 pytestmark = pytest.mark.django_db
-SAMPLE = Path(__file__).resolve().parent.parent / "samples" / "python"
+SAMPLE = Path(__file__).resolve().parents[2] / "samples" / "python"
 REPOSITORY = "team/app"
-
-
-@pytest.fixture
-def registry() -> Iterator[FakeRegistry]:
-    with FakeRegistry() as running:
-        yield running
-
-
-@pytest.fixture
-def source(registry: FakeRegistry) -> Iterator[Registry]:
-    patience = Patience(sleep=lambda _: None, first_byte_s=2)
-    with connect(registry.host, insecure=frozenset([registry.host]), patience=patience) as connected:
-        yield connected
 
 
 def push(registry: FakeRegistry, *tags: str, variant: str = "") -> None:

@@ -2,32 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 from django.utils import timezone
 
 from cgexplorer import sync
-from cgexplorer.oci.registry import Registry, connect
+from cgexplorer.oci.registry import Registry
 from cgexplorer.store.models import Sync
 from cgexplorer.store.queries import follows as queries
 from cgexplorer.store.record import follows, syncs
 from tests.fakes.registry import FakeRegistry
-from tests.test_sync import REPOSITORY, push, push_index
+from tests.sync.test_sync import REPOSITORY, push, push_index
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def registry() -> Iterator[FakeRegistry]:
-    with FakeRegistry() as running:
-        yield running
-
-
-@pytest.fixture
-def source(registry: FakeRegistry) -> Iterator[Registry]:
-    with connect(registry.host, insecure=frozenset([registry.host])) as source:
-        yield source
 
 
 def test_what_is_unfollowed_during_its_round_is_asked_no_more(registry: FakeRegistry, source: Registry) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,24 +10,12 @@ from django.core.management import call_command
 from django.db import transaction
 
 from cgexplorer.oci.errors import NotFound
-from cgexplorer.oci.registry import Registry, connect
+from cgexplorer.oci.registry import Registry
 from cgexplorer.store.models import SyncItem
 from tests.fakes.registry import FakeRegistry, Fault
-from tests.test_sync import REPOSITORY, go, push, tagged
+from tests.sync.test_sync import REPOSITORY, go, push, tagged
 
 pytestmark = pytest.mark.django_db
-
-
-@pytest.fixture
-def registry() -> Iterator[FakeRegistry]:
-    with FakeRegistry() as running:
-        yield running
-
-
-@pytest.fixture
-def source(registry: FakeRegistry) -> Iterator[Registry]:
-    with connect(registry.host, insecure=frozenset([registry.host])) as source:
-        yield source
 
 
 @pytest.mark.parametrize("path", ["/tags/", "/v2/"])
