@@ -40,7 +40,8 @@ def _rates() -> list[Result]:
     """Occurrences a second, of wall time: the database's part is most of it."""
     from cgexplorer.spdx.parse import parse
 
-    raw = [document(build) for build in range(BUILDS)]
+    major, other = _major(), _major()
+    raw = [document(build, major) for build in range(BUILDS)]
     parsed = [(one, parse(one)) for one in raw]
     recorder = _Recorder("rate")
     prepared = [recorder.prepared(*one) for one in parsed]
@@ -48,8 +49,9 @@ def _rates() -> list[Result]:
     ours = _occurrences_a_second(lambda: [recorder.save(*one) for one in prepared], len(prepared))
     together = _two_writers()
     bare = _occurrences_a_second(lambda: _copy_arrays(recorder.arrays), len(recorder.arrays))
-    whole = _Recorder("whole")
-    from_bytes = _occurrences_a_second(lambda: [whole.take(one + b" ") for one in raw], len(raw))
+    whole, others = _Recorder("whole"), [document(build, other) for build in range(BUILDS + 1)]
+    whole.take(others.pop(0))
+    from_bytes = _occurrences_a_second(lambda: [whole.take(one) for one in others], len(others))
     usual = _occurrences_a_second(lambda: _wide_rows(raw[:BATCH]), BATCH)
     what = f"{BUILDS} SBOMs of {PACKAGES} packages, 96 % shared"
     return [
@@ -69,8 +71,9 @@ def _rates() -> list[Result]:
 
 def _two_writers() -> float:
     """Occurrences a second that two processes record together, each into an image of its own, as the workers do."""
-    command = [sys.executable, "-m", "scripts.bench_ingest", "--writer"]
-    writers = [subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for _ in range(2)]
+    # Packages of their own: writers of the same new ones at the same moment would wait for each other.
+    commands = [[sys.executable, "-m", "scripts.bench_ingest", "--writer", str(_major())] for _ in range(2)]
+    writers = [subprocess.Popen(one, stdin=subprocess.PIPE, stdout=subprocess.PIPE) for one in commands]
     for one in writers:
         assert one.stdout is not None
         one.stdout.readline()  # it is prepared
@@ -80,12 +83,12 @@ def _two_writers() -> float:
     return 2 * WRITTEN * PACKAGES / took
 
 
-def _writer() -> None:
+def _writer(major: int) -> None:
     from cgexplorer.spdx.parse import parse
 
     use_database("cgexplorer_bench")
     recorder = _Recorder("writer")
-    raw = [document(build) for build in range(WRITTEN + 1)]
+    raw = [document(build, major) for build in range(WRITTEN + 1)]
     prepared = [recorder.prepared(one, parse(one)) for one in raw]
     recorder.save(*prepared.pop(0))
     print("prepared", flush=True)
@@ -113,9 +116,14 @@ def _rate(
     ]
 
 
-def document(build: int) -> bytes:
+def _major() -> int:
+    """A version that no earlier run wrote: what it left would make all packages known."""
+    return time.time_ns()
+
+
+def document(build: int, major: int) -> bytes:
     """SPDX JSON as apko writes it. The next build has the same packages, one in CHANGED a version further."""
-    packages = [_package(number, f"1.{(build + number) // CHANGED}.0-r0") for number in range(PACKAGES)]
+    packages = [_package(number, f"{major}.{(build + number) // CHANGED}.0-r0") for number in range(PACKAGES)]
     image = {"SPDXID": "SPDXRef-image", "name": "bench", "downloadLocation": "NOASSERTION", "filesAnalyzed": False}
     return json.dumps(
         {
@@ -343,7 +351,7 @@ def main() -> None:
 if __name__ == "__main__":
     if len(sys.argv) == 4:
         print(json.dumps(_one_document(Path(sys.argv[1]), int(sys.argv[2]), sys.argv[3])))
-    elif sys.argv[1:] == ["--writer"]:
-        _writer()
+    elif sys.argv[1:2] == ["--writer"]:
+        _writer(int(sys.argv[2]))
     else:
         main()
